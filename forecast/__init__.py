@@ -47,6 +47,10 @@ _HOMES = {
     "find": "runs.find",
     "read": "sources.read",
     "fetch": "sources.services.fetch",
+    "Forecaster": "forecaster",
+    "ConsoleProgress": "commands.console",
+    "NotebookProgress": "commands.progress",
+    "NullProgress": "progress",
     "resume": "commands.train.train",
     "train": "commands.train.train",
     "predict": "commands.predict.predict",
@@ -86,11 +90,13 @@ if TYPE_CHECKING:
     from forecast.commands.audit.audit import audit as audit
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare
+    from forecast.commands.console import ConsoleProgress as ConsoleProgress
     from forecast.commands.evaluate.evaluate import evaluate as evaluate
     from forecast.commands.explain.explain import explain as explain
     from forecast.commands.export.export import export as export
     from forecast.commands.predict.predict import predict as predict
     from forecast.commands.predict.predict import sample_paths as sample_paths
+    from forecast.commands.progress import NotebookProgress as NotebookProgress
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
@@ -107,10 +113,12 @@ if TYPE_CHECKING:
     from forecast.errors import MachineError as MachineError
     from forecast.errors import RunError as RunError
     from forecast.evaluation import metrics as metrics
+    from forecast.forecaster import Forecaster as Forecaster
     from forecast.model import Model as Model
     from forecast.models.backends.keras import build_network as build_network
     from forecast.models.catalogue import MODELS as MODELS
     from forecast.models.catalogue import configure as configure
+    from forecast.progress import NullProgress as NullProgress
     from forecast.runs.find import all_runs as all_runs
     from forecast.runs.find import find as find
     from forecast.runs.run import Run as Run

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from forecast.choices.selection import weighted_mean
 from forecast.config import MemberConfig, NetworkConfig
 from forecast.data.newest import NewestRows
 from forecast.data.panel import Arrays, Floats
-from forecast.data.prepare import Prepared, Rows, forecasts_in_units, long_format
+from forecast.data.prepare import Prepared, Rows, forecasts_in_units, long_columns, long_format
 from forecast.data.windows import Forecaster, Ints, Windows, median
 from forecast.errors import ConfigError, MachineError, RunError, setting
 from forecast.intervals.conformal import Intervals, interval_columns
@@ -327,6 +327,13 @@ def forecasts_alone(models: Mapping[str, Model]) -> dict[str, str]:
 def newest_forecast(
     newest: NewestRows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
 ) -> pd.DataFrame:
+    """The table of `newest_columns`."""
+    return pd.DataFrame(newest_columns(newest, models, season, intervals), copy=False)
+
+
+def newest_columns(
+    newest: NewestRows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
+) -> dict[str, Any]:
     """The forecast of every model and of the naive ones: unique_id, ds, cutoff and a column for each.
 
     Args:
@@ -344,7 +351,7 @@ def newest_forecast(
         quantiles = intervals.only(models).quantiles(forecasts, series, newest.carried)
         quantiles = {name: rows.bounds.clip(values, series) for name, values in quantiles.items()}
         y_pred |= interval_columns(quantiles, intervals)
-    return long_format(rows, windows, np.arange(len(windows)), y_pred)
+    return long_columns(rows, windows, np.arange(len(windows)), y_pred)
 
 
 def newest_paths(

@@ -77,7 +77,7 @@ def many_steps() -> None:
     print("2. Why it remembers: a value of 1 in the cell state, after 100 steps in which nothing is written")
     print()
     for f in (1.0, 0.99, 0.9, 0.5):
-        half = "it is kept for ever" if f == 1 else f"its half-life is {np.log(0.5) / np.log(f):.0f} steps"
+        half = "it is kept for ever" if f == 1 else f"half of it after {np.log(0.5) / np.log(f):.0f}"
         print(f"   forget gate at {f:4.2f}: {f**100:.6f} is left; {half}")
     print("   A vanilla RNN has no such path: h = tanh(W x + U h' + b) squeezes all of h' through U and tanh at each")
     print("   step, so its gradient shrinks or grows with every step. Along c the gradient is multiplied by f alone.")

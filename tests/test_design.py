@@ -7,7 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-NOT_IN_ORDER = {"tables", "clocks", "sources", "choices", "plots", "commands", "cli.py", "__init__.py", "__main__.py"}
+COVERS = {"cli.py", "forecaster.py", "__init__.py", "__main__.py"}
+NOT_IN_ORDER = {"tables", "clocks", "sources", "choices", "plots", "commands", *COVERS}
 
 # How runs are stored, and faster ways to the same numbers.
 BESIDE_THE_CORE = ("runs/", "models/backends/")

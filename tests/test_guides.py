@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 
+from forecast.cli import build_program
 from forecast.commands import COMMANDS
 from forecast.models.catalogue import MODELS
 from pages import ROOT, commands_of, links_of, python_of, run_command, write_station
 
 GUIDES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs/guides").glob("*.md"))}
-PAGES = {"quickstart": (ROOT / "docs/quickstart.md").read_text("utf-8"), **GUIDES}
+TUTORIAL = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs/tutorial").glob("*.md"))}
+PAGES = {"quickstart": (ROOT / "docs/quickstart.md").read_text("utf-8"), **GUIDES, **TUTORIAL}
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +26,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("guides")
     write_station(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def ran() -> set[str]:
+    """Commands that pages have run: those that several show are run once."""
+    return set()
 
 
 @pytest.fixture
@@ -34,14 +43,16 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.usefixtures("two_steps", "unsaved", "unexplained")
 def test_a_page_works(
-    page: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str, place: Path, ran: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
     names: dict[str, object] = {}
     for part in re.findall(r"^```python\n.*?^```$|^    forecast .*?$", PAGES[page], re.MULTILINE | re.DOTALL):
         for command in commands_of(part):
-            run_command(command, monkeypatch, capsys)
+            if command not in ran:
+                run_command(command, monkeypatch, capsys)
+            ran.add(command)
         exec(compile(python_of(part), f"{page}.md", "exec"), names)
 
 
@@ -74,6 +85,15 @@ def test_every_command_and_model_is_told_of() -> None:
     assert shown | {"fetch", "serve"} == set(COMMANDS)  # which asks a service, and which does not end
     assert {"fetch", "serve"} <= told
     assert set(re.findall(r"`([\w-]+)`", GUIDES["models"])) >= MODELS.keys()
+
+
+def test_what_pages_only_show_is_a_command_too() -> None:
+    program = typer.main.get_command(build_program())
+    for path in (ROOT / "docs").rglob("*.md"):
+        for block in re.findall(r"^```sh\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            for line in re.findall(r"^forecast (.*?)(?: *[#>].*)?$", block, re.MULTILINE):
+                name, *arguments = shlex.split(line)
+                program.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))])

@@ -11,15 +11,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
 
 from forecast.commands.progress import outcome_in_words, state_in_words
 from forecast.errors import ForecastError, rendered
 from forecast.progress import Progress, StopRequested, Training
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as ProgressBar
 
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
@@ -85,7 +87,6 @@ class ConsoleProgress(Progress):
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self._bar: ProgressBar | None = None
-        self._task = TaskID(0)
         self._count: ProgressBar | None = None
         self._signal: int | None = None
         self._resume_command = ""
@@ -106,23 +107,15 @@ class ConsoleProgress(Progress):
 
     def started(self, network: str, fit: Training) -> None:
         """Show the bar; without a terminal, one line."""
-        self._bar = ProgressBar(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(24),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(compact=True),
-            console=err,
-            transient=True,
-            disable=self.quiet or not err.is_terminal,
-        )
+        self._bar = _bar_with("{task.fields[state]}", disable=self.quiet or not err.is_terminal)
         total = fit.last_epoch * fit.steps_per_epoch
-        self._task = self._bar.add_task(network, total=total, completed=fit.state.step, state="")
+        self._bar.add_task(network, total=total, completed=fit.state.step, state="")
         self._bar.start()
 
     def step(self, fit: Training) -> None:
         """Move the bar; stop after a signal."""
         if self._bar is not None and not self._bar.disable:
-            self._bar.update(self._task, completed=fit.state.step, state=state_in_words(fit))
+            self._bar.update(self._bar.task_ids[0], completed=fit.state.step, state=state_in_words(fit))
         if self._signal is not None:
             self._end_bar()
             raise StopRequested(self._signal)
@@ -138,17 +131,10 @@ class ConsoleProgress(Progress):
         if self.quiet or not err.is_terminal:
             return
         if self._count is None:
-            self._count = ProgressBar(
-                TextColumn("[bold]{task.description}"),
-                BarColumn(24),
-                TextColumn("{task.completed}/{task.total}"),
-                TimeRemainingColumn(compact=True),
-                console=err,
-                transient=True,
-            )
+            self._count = _bar_with("{task.completed}/{task.total}")
             self._count.add_task(task, total=total)
             self._count.start()
-        self._count.update(TaskID(0), completed=done, total=total)
+        self._count.update(self._count.task_ids[0], completed=done, total=total)
         if done >= total:
             self._count.stop()
             self._count = None
@@ -199,3 +185,11 @@ class ConsoleProgress(Progress):
                 advice = f"Continue with: {self._resume_command}\n" if self._resume_command else ""
                 os.write(2, f"{show_cursor}Stopped.\n{advice}".encode())
                 os._exit(128 + first[0])
+
+
+def _bar_with(column: str, disable: bool = False) -> ProgressBar:
+    """A bar for one task: its name, the bar, a column of text, and the time that is left."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # a short command shows none
+
+    name, remaining = TextColumn("[bold]{task.description}"), TimeRemainingColumn(compact=True)
+    return Progress(name, BarColumn(24), TextColumn(column), remaining, console=err, transient=True, disable=disable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,10 @@ from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.calibrating import update_intervals
 from forecast.intervals.conformal import Intervals
-from forecast.model import Model, forecasters, newest_forecast
+from forecast.model import Model, forecasters, newest_columns
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
+from forecast.runs.csv_tables import to_records
 from forecast.runs.rows import lacks_issues, new_panel, refuse_no_numbers, scaler_of
 from forecast.runs.run import Run
 from forecast.sources.read import Source
@@ -54,11 +56,20 @@ class ForecastRequest:
         return update_intervals(rows, windows, forecasters(models, rows), season, intervals)
 
     def forecast(self, models: Mapping[str, Model]) -> pd.DataFrame:
-        """The forecast, as from `predict`; arguments and errors as of `parts`."""
+        """The forecast, as from `predict`; arguments and errors as of `columns`."""
         return pd.concat(self.parts(models), ignore_index=True)
 
     def parts(self, models: Mapping[str, Model]) -> Iterator[pd.DataFrame]:
-        """The forecast, as from `predict`, some series at a time.
+        """The forecast, as from `predict`, some series at a time."""
+        return (pd.DataFrame(columns, copy=False) for columns in self.columns(models))
+
+    def records(self, models: Mapping[str, Model]) -> list[dict[str, Any]]:
+        """The forecast as values of JSON."""
+        first, *others = self.columns(models)
+        return to_records(pd.concat(map(pd.DataFrame, [first, *others])) if others else first)
+
+    def columns(self, models: Mapping[str, Model]) -> Iterator[dict[str, Any]]:
+        """The columns of the forecast in long format, some series at a time.
 
         Args:
             models: Those of the run, with its ``forecast_weights``.
@@ -71,8 +82,10 @@ class ForecastRequest:
             intervals = self.updated_intervals(models)
         for newest in self.newest.parts():
             with np.errstate(over="ignore", invalid="ignore"):
-                forecast = newest_forecast(newest, of_rows, season, intervals)
-            refuse_no_numbers(self.run, forecast.select_dtypes("float").to_numpy())
+                forecast = newest_columns(newest, of_rows, season, intervals)
+            for column in forecast.values():
+                if column.dtype.kind == "f":
+                    refuse_no_numbers(self.run, column)
             yield forecast
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -436,6 +437,12 @@ def forecasts_in_units(scaled: NDArray[np.floating], rows: Rows, starts: Ints) -
 
 
 def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:
+    """The table of `long_columns`."""
+    # Not copied: each column by itself, so that it can be let go by itself.
+    return pd.DataFrame(long_columns(rows, windows, picked, columns), copy=False)
+
+
+def long_columns(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> dict[str, Any]:
     """Some windows in long format: ``unique_id``, ``ds``, ``cutoff`` and these columns, angles within 0 … 360.
 
     Args:
@@ -448,18 +455,13 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
     series = rows.series[windows.starts[picked]]
     ids = np.array([rows.unique_ids[number] for number in series], dtype=object)
     times = np.repeat(rows.panel.times[windows.future(picked)][:, None], n_targets, axis=1)
-    return pd.DataFrame(
-        {
-            "unique_id": np.repeat(ids.reshape(-1), horizon),
-            "ds": clock.local(times.reshape(-1)),
-            "cutoff": clock.local(np.repeat(rows.panel.times[windows.cutoffs[picked]], horizon * n_targets)),
-        }
-        | {
-            name: rows.bounds.wrap_angles(values, series).transpose(0, 2, 1).reshape(-1)
-            for name, values in columns.items()
-        },
-        copy=False,  # each column by itself, so that it can be let go by itself
-    )
+    return {
+        "unique_id": np.repeat(ids.reshape(-1), horizon),
+        "ds": clock.local(times.reshape(-1)),
+        "cutoff": clock.local(np.repeat(rows.panel.times[windows.cutoffs[picked]], horizon * n_targets)),
+    } | {
+        name: rows.bounds.wrap_angles(values, series).transpose(0, 2, 1).reshape(-1) for name, values in columns.items()
+    }
 
 
 def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> DataError:

@@ -67,6 +67,23 @@ def intervals_of(run: Run, when: Literal["start", "end"], scaler: Scaler | None 
     """
     if CALIBRATION not in run.manifest["files"]:
         return None
+    intervals = run.once(f"{CALIBRATION}/{when}", lambda: _read_intervals(run, when))
+    if scaler is None:
+        return intervals
+    unseen = run.scaler.unseen(scaler.series_ids)
+    if not len(unseen):
+        return intervals.of_series(run.scaler.positions(scaler.series_ids))
+    spreads = run.scaler.scale[:, : run.shape.targets], scaler.scale[unseen, : run.shape.targets]
+    order = np.empty(len(scaler.series_ids), np.int64)
+    order[unseen] = run.n_series + np.arange(len(unseen))
+    trained = np.setdiff1d(np.arange(len(order)), unseen)
+    if len(trained):
+        order[trained] = run.scaler.positions(tuple(scaler.series_ids[number] for number in trained))
+    return with_unseen_series(intervals, *spreads).of_series(order)
+
+
+def _read_intervals(run: Run, when: Literal["start", "end"]) -> Intervals:
+    """The intervals of the series of a run, from its file."""
     arrays, config = run.arrays(CALIBRATION, _specs_of(run), keep=True), run.config
     logged = config.data.transform == "log"
     probabilities = probabilities_of(config.intervals.levels)
@@ -102,16 +119,4 @@ def intervals_of(run: Run, when: Literal["start", "end"], scaler: Scaler | None 
     }
     if len(shapes) != 1:
         raise RunError(f"The intervals of {run.name} do not fit each other: {sorted(shapes)}.", "Train the run again.")
-    intervals = Intervals(config.intervals.levels, config.intervals.adaptive, calibrations)
-    if scaler is None:
-        return intervals
-    unseen = run.scaler.unseen(scaler.series_ids)
-    if not len(unseen):
-        return intervals.of_series(run.scaler.positions(scaler.series_ids))
-    spreads = run.scaler.scale[:, : run.shape.targets], scaler.scale[unseen, : run.shape.targets]
-    order = np.empty(len(scaler.series_ids), np.int64)
-    order[unseen] = run.n_series + np.arange(len(unseen))
-    trained = np.setdiff1d(np.arange(len(order)), unseen)
-    if len(trained):
-        order[trained] = run.scaler.positions(tuple(scaler.series_ids[number] for number in trained))
-    return with_unseen_series(intervals, *spreads).of_series(order)
+    return Intervals(config.intervals.levels, config.intervals.adaptive, calibrations)

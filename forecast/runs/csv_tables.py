@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from csv import reader as csv_reader
 from pathlib import Path
 from typing import IO, Any
@@ -60,14 +61,28 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def to_records(forecasts: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table in long format as values of JSON: times as text, missing values as None."""
-    columns = []
+def to_records(forecasts: pd.DataFrame | Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a table in long format, or of its columns, as values of JSON: times as text, missing ones as None."""
+    names, columns = list(map(str, forecasts)), list[list[Any]]()
     for name, column in forecasts.items():
         is_time = name in ("ds", "cutoff") and not pd.api.types.is_integer_dtype(column)  # but the number of a step
-        texts = column.astype(str) if is_time else column.astype(object).where(column.notna(), None)
-        columns.append(texts.tolist())
-    return [dict(zip(forecasts.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+        if is_time:
+            columns.append(_times_as_text(column))
+        else:
+            columns.append([None if value != value else value for value in column.tolist()])
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _times_as_text(times: pd.Series | pd.Index) -> list[str]:
+    """Times as pandas writes them: as days if every one of them is midnight."""
+    values = times.to_numpy()
+    if values.dtype.kind != "M" or isinstance(times.dtype, pd.DatetimeTZDtype):
+        return times.astype(str).tolist()
+    for unit in ("D", "s"):  # NumPy writes them ten times as fast
+        rounded = values.astype(f"datetime64[{unit}]")
+        if (rounded == values).all():
+            return [text.replace("T", " ") for text in np.datetime_as_string(rounded).tolist()]
+    return times.astype(str).tolist()
 
 
 def forecasts_from_csv(file: IO[bytes], path: Path, clock: Clock) -> pd.DataFrame:

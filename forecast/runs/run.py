@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -83,7 +83,7 @@ class Run(Shown):
     config: Config
     preloaded: Mapping[str, bytes] = field(default_factory=dict, compare=False)
     source: Any = field(default=None, compare=False)
-    _kept: dict[str, Arrays] = field(default_factory=dict, compare=False, init=False)
+    _kept: dict[str, Any] = field(default_factory=dict, compare=False, init=False)
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.config.network.model} on {self.manifest['title']}>"
@@ -116,7 +116,7 @@ class Run(Shown):
             )
         return data
 
-    @property
+    @cached_property
     def clock(self) -> Clock:
         """The clock of its rows, with their zone."""
         from forecast.data.clock import Clock
@@ -124,7 +124,7 @@ class Run(Shown):
         holidays, read = tuple(self.data.get("holidays", ())), self.config.read
         return Clock(self.data["freq"], self.data.get("tz"), holidays, read.session_days, read.public_holidays)
 
-    @property
+    @cached_property
     def read_options(self) -> ReadOptions:
         """How its rows are read again: by its clock, where a few rows would not show it or fit an exchange by now."""
         from forecast.sources.infer_week import PATTERN
@@ -381,7 +381,8 @@ class Run(Shown):
         from forecast.runs.arrays import largest_archive, read_arrays
 
         if name in self._kept:
-            return self._kept[name]
+            kept: Arrays = self._kept[name]
+            return kept
         with self._open(name, largest_archive(specs)) as file:
             arrays = read_arrays(file, specs, self.path / name)
         if not all(np.isfinite(array).all() for array in arrays.values()):
@@ -389,6 +390,13 @@ class Run(Shown):
         if keep:
             self._kept[name] = arrays
         return arrays
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What is made of its files, made once and kept under a name."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        made: T = self._kept[name]
+        return made
 
     def _forecasts(self, name: str) -> pd.DataFrame:
         from forecast.runs.csv_tables import forecasts_from_csv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecast.data.clock import Clock
@@ -127,3 +128,13 @@ def test_phases_follow_each_other_and_do_not_depend_on_where_rows_begin(
     expected = (phase + np.arange(3 * season + 1)) % season
     assert clock.phases(times, season).tolist() == expected.tolist()
     assert clock.phases(times[5:], season).tolist() == expected[5:].tolist()
+
+
+@pytest.mark.parametrize(
+    "freq", ["s", "15min", "h", "6h", "D", "3D", "W-SAT", "MS", "2MS", "ME", "QS-FEB", "YS-JUN", "B"]
+)
+@pytest.mark.parametrize("last", ["2021-02-01", "2024-01-31", "2021-03-14T05:45"])
+def test_future_times_are_those_of_pandas_also_off_the_clock(freq: str, last: str) -> None:
+    times = pd.date_range(last, periods=9, freq=freq)
+    expected = times[times > pd.Timestamp(last)][:7].to_numpy().astype("datetime64[us]")
+    np.testing.assert_array_equal(Clock(freq).future(np.datetime64(last, "us"), 7), expected)

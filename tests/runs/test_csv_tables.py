@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.clock import Clock
-from forecast.runs.csv_tables import forecasts_from_csv, frame_to_csv
+from forecast.runs.csv_tables import forecasts_from_csv, frame_to_csv, to_records
 
 
 def test_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
@@ -90,3 +90,10 @@ def test_an_empty_table_keeps_its_columns() -> None:
 
 def test_a_missing_text_is_an_empty_cell() -> None:
     assert frame_to_csv(pd.DataFrame({"name": ["a", None], "y": 1})).decode() == "name,y\na,1\n,1\n"
+
+
+@pytest.mark.parametrize("times", [["2021-01-01"] * 2, ["2021-01-01", "2021-01-01 05:00"], ["2021-01-01 00:00:00.5"]])
+def test_times_in_json_are_written_as_pandas_writes_them(times: list[str]) -> None:
+    index = pd.DatetimeIndex(times)
+    for column in (index, index.tz_localize("Europe/Berlin"), pd.Series(index)):
+        assert [record["ds"] for record in to_records({"ds": column})] == column.astype(str).tolist()

@@ -37,43 +37,46 @@ def command(
     On a terminal it is shown as a table, in a pipe it is CSV.
     """
     from forecast.commands.console import ConsoleProgress, out, print_csv, print_json
-    from forecast.commands.predict.predict import (
-        predict,
-        predict_and_draw,
-        predict_into,
-        print_forecast,
-        sample_paths,
-        warn_of_age,
-    )
+    from forecast.commands.predict.stored import stored_forecast, warn_of_age
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
     from forecast.runs.find import find
-    from forecast.runs.rows import with_forecasts_of
-    from forecast.runs.table_files import check_table, write_table
 
     progress = ConsoleProgress(quiet)
-    check_table(output)
+    if output is not None:
+        from forecast.runs.table_files import check_table, write_table
+
+        check_table(output)
     check_output(plot)
     if plot is not None and paths is not None:
         raise ConfigError(
             "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
         )
-    found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
-    if source is not None and output is not None and not (plot or paths or as_json):
-        warn_of_age(predict_into(output, found, source, progress), found, progress)
-        progress.note(f"forecast: {output}")
-        return
-    if paths is not None:
-        forecast = sample_paths(found, source, count=paths, seed=seed, progress=progress)
-    elif plot is None:
-        forecast = predict(found, source, progress=progress)
+    found = find(run, runs_dir=runs_dir)
+    if known_forecasts is not None:
+        from forecast.runs.rows import with_forecasts_of
+
+        found = with_forecasts_of(found, known_forecasts)
+    if source is None and plot is None and paths is None:
+        forecast = stored_forecast(found, progress)
     else:
-        forecast, pictures = predict_and_draw(found, source, progress=progress)
-        for number, picture in enumerate(pictures):
-            path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
-            write_output(path, picture)
-            progress.note(f"plot: {path}")
+        from forecast.commands.predict.predict import predict, predict_and_draw, predict_into, sample_paths
+
+        if source is not None and output is not None and not (plot or paths or as_json):
+            warn_of_age(predict_into(output, found, source, progress), found, progress)
+            progress.note(f"forecast: {output}")
+            return
+        if paths is not None:
+            forecast = sample_paths(found, source, count=paths, seed=seed, progress=progress)
+        elif plot is None:
+            forecast = predict(found, source, progress=progress)
+        else:
+            forecast, pictures = predict_and_draw(found, source, progress=progress)
+            for number, picture in enumerate(pictures):
+                path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
+                write_output(path, picture)
+                progress.note(f"plot: {path}")
     warn_of_age(forecast["cutoff"].max(), found, progress)
     if output is not None:
         write_table(output, forecast)
@@ -81,6 +84,8 @@ def command(
     if as_json:
         print_json(to_records(forecast))
     elif output is None and paths is None and out.is_terminal:
+        from forecast.commands.predict.predict import print_forecast
+
         print_forecast(forecast, found)
     elif output is None:
         print_csv(frame_to_csv(forecast))

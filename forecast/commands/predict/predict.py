@@ -7,19 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 import pandas as pd
 
 from forecast.commands.console import say
+from forecast.commands.predict.stored import stored_forecast
 from forecast.commands.progress import shown_by_default
 from forecast.commands.requests import request_forecast
 from forecast.commands.tables import TERMINAL, print_table
-from forecast.data.clock import STEP
-from forecast.data.newest import carried_forward, why_no_forecast
 from forecast.data.panel import Panel
-from forecast.errors import DataError, RunError, phrase, setting
+from forecast.errors import RunError, setting
 from forecast.model import forecasters, load_models, newest_paths
-from forecast.models.catalogue import network_configs
 from forecast.plots.style import Labels, with_unit
 from forecast.plots.tables import MOST_SERIES, MOST_STEPS, forecast_table
 from forecast.progress import Progress
@@ -68,18 +65,7 @@ def predict(
     if source is not None:
         request = request_forecast(run, source, progress)
         return like(source, request.forecast(load_models(run, run.forecast_weights)))
-    for network in network_configs(run.config):  # a table of networks that are no more would be trusted all the same
-        run.weights(run.forecast_weights if network == "model" else network)
-    forecast = run.forecast
-    if forecast.empty:
-        why = why_no_forecast(run.data.get("warnings", ()))
-        raise DataError(
-            f"No forecast follows the rows that {run.name} was trained on. {why}".rstrip(),
-            f"Give newer rows: {phrase(f'forecast predict {run.name} FILE', f'forecast.predict({run.name!r}, rows)')}",
-        )
-    for warning in carried_forward(run.data.get("warnings", ())):
-        progress.warn(warning)
-    return forecast
+    return stored_forecast(run, progress)
 
 
 def predict_into(path: Path, run: Run, source: Source, progress: Progress) -> pd.Timestamp:
@@ -213,20 +199,3 @@ def print_forecast(forecast: pd.DataFrame, run: Run) -> None:
         say(f"the first {MOST_STEPS} of {n_steps:,} steps{everything}")
     if len(names) > MOST_SERIES:
         say(f"the first {MOST_SERIES} of {len(names):,} series{everything}")
-
-
-def warn_of_age(newest: pd.Timestamp, run: Run, progress: Progress) -> None:
-    """Warn where the newest cut-off of a forecast is more than two steps ago."""
-    age = age_in_steps(newest, run)
-    if age > 2:
-        since = run.clock.format(run.clock.to_utc(newest))
-        progress.warn(f"the forecast starts after {since}, {age:,} steps ago")
-
-
-def age_in_steps(newest: pd.Timestamp, run: Run) -> int:
-    """How many steps of the run's clock have passed since the newest row, or cut-off, of a forecast."""
-    clock = run.clock
-    if clock.freq == STEP:
-        return 0
-    times = np.array([clock.to_utc(newest), np.datetime64("now", "us")])
-    return int(np.diff(clock.ordinals(times))[0])

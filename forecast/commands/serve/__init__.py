@@ -3,32 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from forecast.commands.options import Quiet, RunArgument, RunsDir
+from forecast.commands.options import Quiet, RunsArgument, RunsDir
 
-EXAMPLES = ("forecast serve mine --port 8000",)
+EXAMPLES = (
+    "forecast serve mine --port 8000",
+    "forecast serve north south --workers 2 --log json --token-file token.txt",
+)
+
+# Seconds after which a thread that waits for its turn gets it: a fifth of what Python takes, so that a small request
+# waits less for a large one.
+_TURN = 0.001
 
 
 def command(
-    run: RunArgument,
+    runs: RunsArgument,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work.")] = 1,
     max_rows: Annotated[
         int | None, typer.Option(min=1, help="Most rows of a request. (default: 10,000, or what the run needs)")
     ] = None,
-    max_body: Annotated[int, typer.Option(min=1, help="Most bytes of a request.")] = 16 * 1024**2,
+    max_body: Annotated[int, typer.Option(min=1, help="Most bytes of a request, also unpacked.")] = 16 * 1024**2,
     timeout: Annotated[
-        float, typer.Option(min=0.001, max=86_400, help="Seconds that a body may take to arrive, and a forecast.")
+        float, typer.Option(min=0.001, max=86_400, help="Seconds for a request to arrive, and for its forecast.")
     ] = 10.0,
+    idle_timeout: Annotated[
+        float, typer.Option(min=0.001, max=86_400, help="Seconds that a connection stays open for the next request.")
+    ] = 75.0,
+    max_connections: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most connections of each process. (default: those that it has descriptors for)"),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Answer only who sends one of the tokens in this file, one a line.")
+    ] = None,
+    log: Annotated[
+        Literal["none", "json"], typer.Option(help="Log each request as a line on standard error.")
+    ] = "none",
     runs_dir: RunsDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Answer requests over HTTP: POST /forecast, GET /model, /health and /openapi.json."""
+    """Answer requests over HTTP: POST /forecast, GET /model, /health, /ready, /metrics and /openapi.json.
+
+    Several runs are at /runs/NAME/forecast. A run that is replaced is loaded again while requests go on.
+    """
     from forecast.commands.console import ConsoleProgress
     from forecast.errors import MachineError
     from forecast.runs.find import find
@@ -40,21 +67,43 @@ def command(
             f"forecast serve needs {error.name}, which is not installed.",
             "Install it: pip install 'forecast-lstm[serve]'",
         ) from None
-    from forecast.commands.serve.app import App
+    from forecast.commands.serve.app import App, paths_of
     from forecast.commands.serve.connection import Limits
-    from forecast.commands.serve.requests import RequestReader
-    from forecast.commands.serve.service import Service
+    from forecast.commands.serve.metrics import server_metrics
+    from forecast.commands.serve.served import ServedRuns, columns_of
+    from forecast.commands.serve.tokens import read_tokens
+    from forecast.commands.serve.workers import Workers
 
-    progress, trained = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
-    limits = Limits(max_body, timeout)
-    app = App(Service(trained, RequestReader(trained, max_rows)), limits)
+    progress, trained = ConsoleProgress(quiet), [find(run, runs_dir=runs_dir) for run in runs]
+    limits, tokens = Limits(max_body, timeout, idle_timeout, max_connections), read_tokens(token_file)
+    names = [run.name for run in trained]
+    columns = {run.name: columns_of(run) for run in trained}
+    metrics = server_metrics(columns, [*paths_of(names)], workers)
+    listening = listen(host, port)
 
-    async def answer() -> None:
-        listening = listen(host, port)
-        progress.note(f"serving {trained.name} at {address_of(listening, host)}; Ctrl-C stops it")
-        await Server(app, limits, listening).run()
+    def ready() -> None:
+        progress.note(f"serving {', '.join(names)} at {address_of(listening, host)}; Ctrl-C stops it")
 
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # the one that can watch a socket anywhere
-        runner.run(answer())
+    def work(number: int, ready: Callable[[], None]) -> None:
+        metrics.of_process(number)
+        services = ServedRuns(trained, max_rows, metrics)
+        app = App(services, limits, metrics, tokens, log == "json")
+        services.watch(progress.note if number == 0 else lambda _: None)
+        sys.setswitchinterval(_TURN)
+        gc.collect()
+        gc.freeze()  # what stays for good need not be looked through again, which would halt requests
+
+        async def answer() -> None:
+            ready()
+            await Server(app, limits, listening).run()
+
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # which can watch a socket anywhere
+            runner.run(answer())
+
+    code = 0
+    if workers > 1:
+        code = Workers(workers, work).run(ready)
+    else:
+        work(0, ready)
     sys.stderr.flush()
-    os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for
+    os._exit(code)  # a forecast that is still being made has no client any more, and is not waited for

@@ -28,14 +28,15 @@ class Limits:
 
     Args:
         body: Bytes of a request.
-        seconds: Until a body has arrived, until a forecast has been made, and until a client has read its answer.
-        idle_seconds: Until the headers of a request have arrived: of a connection's first, or of the next.
+        seconds: Until the headers of a request have arrived, its body, until a forecast has been made, and until a
+            client has read its answer.
+        idle_seconds: From an answer to the next request.
         connections: At once; None for as many as there are descriptors.
     """
 
     body: int
     seconds: float
-    idle_seconds: float = 10.0
+    idle_seconds: float = 75.0  # longer than proxies keep a connection, so that none sends into one that closes
     connections: int | None = None
 
 
@@ -88,6 +89,9 @@ class Application(Protocol):
     def note(self, request: Request | None, response: Response, seconds: float) -> None:
         """Take note of a response, and of how long it took from the end of the headers."""
 
+    def stop(self) -> None:
+        """Take note that the server stops."""
+
 
 class Connection:
     """Reads requests and writes responses, one at a time, until either side closes.
@@ -101,7 +105,7 @@ class Connection:
     def __init__(self, application: Application, limits: Limits, accepted: socket.socket) -> None:
         self._application, self._limits = application, limits
         self._http = h11.Connection(h11.SERVER, _LONGEST_HEAD)
-        self._ends = False
+        self._has_answered = self._ends = False
         # Since when no request is under way, so that nothing is lost if the connection is closed; None if one is.
         self.waiting_since: float | None = perf_counter()
         self.task = asyncio.get_running_loop().create_task(self._converse(accepted))
@@ -113,9 +117,13 @@ class Connection:
             self.task.cancel()
 
     async def _converse(self, accepted: socket.socket) -> None:
-        # Else a response may wait until the client acknowledges what came before it, which takes it 40 ms.
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader, self._writer = await asyncio.open_connection(sock=accepted, limit=_AT_ONCE)
+        try:
+            # Else a response may wait until the client acknowledges what came before it, which takes it 40 ms.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._reader, self._writer = await asyncio.open_connection(sock=accepted, limit=_AT_ONCE)
+        except OSError:  # the client has gone before it was asked
+            accepted.close()
+            return
         try:
             self._client = str((self._writer.get_extra_info("peername") or [""])[0])
             while await self._exchange():
@@ -131,9 +139,11 @@ class Connection:
 
     async def _exchange(self) -> bool:
         """Read a request and answer it; whether another one may follow."""
-        request, began = None, perf_counter()
+        request, began, limits = None, perf_counter(), self._limits
         try:
-            async with asyncio.timeout(self._limits.idle_seconds):
+            async with asyncio.timeout(limits.idle_seconds if self._has_answered else limits.seconds):
+                await self._first_bytes()
+            async with asyncio.timeout(limits.seconds):
                 first = await self._next_event()
             if not isinstance(first, h11.Request):  # the client has closed the connection
                 return False
@@ -141,16 +151,15 @@ class Connection:
             request = self._head_of(first)
             response = self._application.refuse(request)
             if response is None:
-                async with asyncio.timeout(self._limits.seconds):
+                async with asyncio.timeout(limits.seconds):
                     request, response = await self._with_body(request)
         except h11.RemoteProtocolError as error:
             response = self._application.refusal(error.error_status_hint, f"This is not HTTP/1.1: {error}.")
         except TimeoutError:
             if request is None and not self._http.trailing_data[0]:
                 return False
-            self._ends, limits = True, self._limits
-            late = ("headers", limits.idle_seconds) if request is None else ("body", limits.seconds)
-            response = self._application.refusal(408, "The {} took longer than {:g} s to arrive.".format(*late))
+            self._ends, late = True, "headers" if request is None else "body"
+            response = self._application.refusal(408, f"The {late} took longer than {limits.seconds:g} s to arrive.")
         if response is None:
             assert request is not None
             try:
@@ -158,13 +167,19 @@ class Connection:
             except asyncio.CancelledError:  # the server stops, and has waited for this one as long as it may
                 response = self._application.refusal(503, "The server is stopping.", "Try again later.")
         self._application.note(request, response, perf_counter() - began)
-        async with asyncio.timeout(self._limits.seconds):
+        async with asyncio.timeout(limits.seconds):
             self._writer.write(self._bytes_of(response, request is not None and request.method == "HEAD"))
             await self._writer.drain()
             while self._http.their_state is h11.SEND_BODY and not self._ends:
                 # What was refused is read, or the client would be cut off before it reads why.
                 await self._next_event()
+        self._has_answered = True
         return self._http.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+
+    async def _first_bytes(self) -> None:
+        """Wait until something of the next request is there."""
+        if not self._http.trailing_data[0]:
+            self._http.receive_data(await self._reader.read(_AT_ONCE))
 
     async def _next_event(self) -> h11.Event:
         """The next part of a request.

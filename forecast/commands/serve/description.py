@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -59,7 +60,7 @@ class ServedModel(BaseModel):
 
 def describe(service: Service) -> ServedModel:
     """What is served."""
-    run, reader, metrics, data = service.run, service.reader, service.metrics, service.run.config.data
+    run, reader, metrics, data = service.run, service.reader, service.scores, service.run.config.data
     several = len(run.data["series_ids"]) > 1
     return ServedModel(
         name=run.name,
@@ -83,35 +84,44 @@ def describe(service: Service) -> ServedModel:
     )
 
 
-# By path: its method, what it answers, and what it says.
-_PATHS: dict[str, tuple[str, type[BaseModel], str]] = {
-    "/forecast": ("post", ForecastResponse, "Forecast the steps after the last of these rows."),
-    "/model": ("get", ServedModel, "What is served, and how good it was."),
-    "/health": ("get", Health, "Whether the server is alive."),
+# What is answered at the end of each path, and what it says.
+_ANSWERS: dict[str, tuple[type[BaseModel] | None, str]] = {
+    "forecast": (ForecastResponse, "Forecast the steps after the last of these rows."),
+    "model": (ServedModel, "What is served, and how good it was."),
+    "runs": (None, "Every run that is served."),
+    "health": (Health, "Whether the server is alive."),
+    "ready": (Health, "Whether requests should be sent here."),
+    "metrics": (None, "What was counted, for Prometheus."),
 }
 
 # The statuses with which a forecast is refused.
-_REFUSALS = (408, 413, 422, 503, 504)
+_REFUSALS = (400, 401, 408, 413, 415, 422, 503, 504)
 
 
-def describe_api(service: Service) -> dict[str, Any]:
-    """The interface as OpenAPI writes it."""
-    models: list[type[BaseModel]] = [*(model for _, model, _ in _PATHS.values()), Refusal]
+def describe_api(services: Mapping[str, Service], at: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """The interface as OpenAPI writes it.
+
+    Args:
+        services: The runs, by name.
+        at: The method of each path, and the run that it is about.
+    """
+    models: list[type[BaseModel]] = [Refusal, *(model for model, _ in _ANSWERS.values() if model is not None)]
     references, schemas = models_json_schema(
         [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
     )
     paths: dict[str, Any] = {}
-    for path, (method, model, said) in _PATHS.items():
-        answers = {"200": _as_json(said, references[model, "serialization"])}
+    for path, (method, name) in at.items():
+        model, said = _ANSWERS.get(path.rpartition("/")[2], (None, "This description."))
+        answers = {"200": _as_json(said, references[model, "serialization"] if model else {})}
         operation: dict[str, Any] = {"summary": said, "responses": answers}
-        if method == "post":
-            operation["requestBody"] = {"required": True} | _as_json("Rows.", service.reader.schema())
+        if method == "POST":
+            operation["requestBody"] = {"required": True} | _as_json("Rows.", services[name].reader.schema())
             refused = references[Refusal, "serialization"]
             answers |= {str(status): _as_json("Why it is refused.", refused) for status in _REFUSALS}
-        paths[path] = {method: operation}
+        paths[path] = {method.lower(): operation}
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"Forecasts of {service.run.name}", "version": VERSION},
+        "info": {"title": f"Forecasts of {', '.join(services)}", "version": VERSION},
         "paths": paths,
         "components": {"schemas": schemas["$defs"]},
     }

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Required
 
 import pandas as pd
 from pydantic import ConfigDict, FailFast, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from forecast.commands.serve.plain import PlainRows
 from forecast.data.clock import STEP
+from forecast.data.panel import Panel
 from forecast.errors import ConfigError, DataError, listed, setting
+from forecast.progress import NullProgress, Progress
 from forecast.runs.run import Run
 from forecast.sources.formulas import raw_columns
 from forecast.tables.input import series_keys
+from forecast.tables.timeforms import TIMELIKE
+from forecast.tables.timeparts import names_a_part
 
 # The names of the long format for the time and the series; a run that was given other names keeps those.
 _TIME, _SERIES = "ds", "unique_id"
@@ -24,7 +30,13 @@ _WORDS = 12
 # The most rows of a request, unless a run needs more.
 _ROWS = 10_000
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+# The end of a field's name: where nothing is escaped, there are as many as fields.
+_FIELD = re.compile(rb'"\s*:')
+
+_STRICT, _OPEN = (ConfigDict(extra=extra, strict=True) for extra in ("forbid", "allow"))
+
+# Columns that a sentence names.
+_NAMED = 5
 
 
 class RequestReader:
@@ -51,7 +63,7 @@ class RequestReader:
                 f"Allow at least {setting('max_rows', needed)}.",
             )
         time = Annotated[str, Field(description="Time, as ISO 8601 or as the run was given it.")]
-        columns: dict[str, Any] = {self.time: Required[time]}
+        columns: dict[str, Any] = {self.time: time}
         if run.clock.freq == STEP:
             columns = {
                 self.time: Annotated[int, Field(description="Number of the step; rows without it are in order.")]
@@ -69,25 +81,74 @@ class RequestReader:
                 word = Annotated[str, Field(description=f"One of {known}; any other is unknown.")]
                 columns = {name: kind for name, kind in columns.items() if name not in notation.columns}
                 columns[notation.column] = word | None
-        row = with_config(_STRICT)(TypedDict("Row", columns, total=False))  # type: ignore[operator]
+        row = with_config(_OPEN)(TypedDict("Row", columns, total=False))  # type: ignore[operator]
         rows = Annotated[list[row], Field(min_length=1, max_length=self.max_rows), FailFast()]  # type: ignore[valid-type]
         request = with_config(_STRICT)(TypedDict("Request", {"rows": rows}))  # type: ignore[operator]
         self._adapter: TypeAdapter[Any] = TypeAdapter(request)
         self.columns = tuple(columns)
+        of_rows = {self.time, *(series_keys(self.series) if len(series_ids) > 1 else ())}
+        self._plain = PlainRows(run, self.time, self.series, [name for name in columns if name not in of_rows])
 
-    def read(self, body: bytes) -> pd.DataFrame:
-        """The table of a request's rows.
+    def read(self, body: bytes, progress: Progress | None = None) -> pd.DataFrame | Panel:
+        """The rows of a request: a panel if they are plain, else a table that is read as any is.
+
+        Args:
+            body: The request.
+            progress: Receives which fields were passed over.
 
         Raises:
-            DataError: If it is not JSON, holds too many rows, a field twice or one that the run does not know, or a
-                value that is not a finite number.
+            DataError: If it is not JSON, holds too many rows, a field twice, no time, or a value that is not a finite
+                number.
         """
         try:
             rows = self._adapter.validate_json(body)["rows"]
         except ValidationError as error:
             raise self._refusal(error) from None
-        _refuse_repeated_fields(body)
-        return pd.DataFrame.from_records(rows, columns=[name for name in self.columns if any(name in r for r in rows)])
+        if b"\\" in body or len(_FIELD.findall(body)) != 1 + sum(map(len, rows)):
+            _refuse_repeated_fields(body)
+        rows, times = self._with_time(rows)
+        fields = dict.fromkeys(name for row in rows for name in row)
+        extra = [name for name in fields if name not in self.columns and name not in times]
+        if extra:
+            what = "1 field" if len(extra) == 1 else f"{len(extra)} fields"
+            known = "that the run does not know " + ("was" if len(extra) == 1 else "were")
+            (progress or NullProgress()).warn(f"{what} {known} passed over: {listed(extra, _NAMED)}")
+            rows = [{name: value for name, value in row.items() if name not in extra} for row in rows]
+        plain = self._plain.panel(rows)
+        if plain is not None:
+            return plain
+        return pd.DataFrame.from_records(rows, columns=[*times, *(name for name in self.columns if name in fields)])
+
+    def _with_time(self, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+        """The rows with their time under the name that the run has for it, as far as it has one.
+
+        In a file it is called otherwise, such as ``date``, or stands in several columns.
+
+        Returns:
+            The rows, and the names of further fields that tell the time.
+
+        Raises:
+            DataError: If a row has no time.
+        """
+        if self.time in rows[0] or self._run.clock.freq == STEP:
+            name = self.time
+        else:
+            called = [
+                name for name in rows[0] if name not in self.columns and (TIMELIKE.search(name) or names_a_part(name))
+            ]
+            if len(called) > 1:
+                return rows, tuple(called)
+            name = called[0] if called else self.time
+        for number, row in enumerate(rows, 1) if self._run.clock.freq != STEP else ():
+            if name not in row:
+                what = f"the table, row {number}: column {name!r} is missing."
+                raise DataError(what, f"Fields: {', '.join(map(repr, self.columns))}.")
+            if not isinstance(row[name], str):
+                what = f"must be a valid string. Received: {_shorten(row[name])}."
+                raise DataError(f"the table, row {number}, column {name!r}: {what}", "Write times as ISO 8601.")
+        if name == self.time:
+            return rows, ()
+        return [{self.time if field == name else field: value for field, value in row.items()} for row in rows], ()
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of a request, without references."""
@@ -118,8 +179,6 @@ class RequestReader:
         if len(location) < 3:
             return DataError(f"{where}: {reason}. {received}", fields)
         column = repr(location[2])
-        if kind == "extra_forbidden":
-            return DataError(f"{where}: the run {self._run.name} has no column {column}.", fields)
         if kind == "missing":
             return DataError(f"{where}: column {column} is missing.", fields)
         return DataError(f"{where}, column {column}: {reason}. {received}", "Write a missing value as null.")
@@ -136,7 +195,7 @@ def _refuse_repeated_fields(body: bytes) -> None:
     def check(pairs: list[tuple[str, Any]]) -> None:
         nonlocal n_rows  # objects come in the order of their ends: row by row, and the body last
         names = [name for name, _ in pairs]
-        is_body = isinstance(pairs[0][1], list)
+        is_body = any(name == "rows" and isinstance(value, list) for name, value in pairs)
         n_rows += not is_body
         if len(set(names)) < len(names):
             where = "The body" if is_body else f"the table, row {n_rows}"

@@ -73,6 +73,7 @@ class Server:
         self._most = limits.connections or most_connections()
         self._stopped = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_stopped = False
 
     async def run(self) -> None:
         """Answer requests until SIGINT, SIGTERM or `stop`; then finish those that are being answered."""
@@ -82,12 +83,14 @@ class Server:
                 signal.signal(number, lambda *_: self.stop())
         self._listening.setblocking(False)
         loop.add_reader(self._listening, self._accept)
-        await self._stopped.wait()
+        if not self._is_stopped:
+            await self._stopped.wait()
         loop.remove_reader(self._listening)
         await self._finish()
 
     def stop(self) -> None:
-        """Let `run` end; from any thread."""
+        """Let `run` end, also one that has not begun; from any thread."""
+        self._is_stopped = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopped.set)
 
@@ -136,6 +139,7 @@ class Server:
 
     async def _finish(self) -> None:
         """Answer what has arrived, and close."""
+        self._application.stop()
         while self._accept():
             pass
         self._listening.close()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.commands.requests import ForecastRequest, request_forecast
+from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.requests import RequestReader
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
@@ -22,11 +23,13 @@ from forecast.models.network import RowSource
 from forecast.models.runtimes import Runtime, States
 from forecast.progress import NullProgress
 from forecast.runs.calibration import intervals_of
-from forecast.runs.csv_tables import to_records
 from forecast.runs.run import Run
 
 # More requests in one batch gain nothing, and the first of them waits for the last.
 _MOST_AT_ONCE = 32
+
+# Bytes of a request that takes so long to answer that small ones do not wait for it.
+_LARGE = 1 << 16
 
 
 class _Warnings(NullProgress):
@@ -41,56 +44,37 @@ class _Warnings(NullProgress):
 
 
 class Service:
-    """A run with its networks, and a thread that makes forecasts.
+    """A run with its networks. Nothing of its folder is read again.
 
-    Requests that come while it is at work are computed together, in one call of each network. Nothing of the run's
-    folder is read again.
+    Args:
+        run: The run.
+        reader: Reads its requests.
+        metrics: Counts what is forecast.
 
     Raises:
         RunError: If the run is damaged.
     """
 
-    def __init__(self, run: Run, reader: RequestReader) -> None:
-        self.run, self.reader, self.metrics = run, reader, run.metrics
+    def __init__(self, run: Run, reader: RequestReader, metrics: Metrics | None = None) -> None:
+        self.run, self.reader, self.scores = run, reader, run.metrics
+        self._metrics = metrics or Metrics({}, {})
         self._models = load_models(run, run.forecast_weights)
         intervals_of(run, "end")  # read now, and kept for the requests
-        self._waiting: Queue[tuple[bytes, Future[bytes]]] = Queue()
-        # A daemon, because the end of the process need not wait for it: all requests have been answered by then.
-        Thread(target=self._work, name="forecasts", daemon=True).start()
 
-    def submit(self, body: bytes) -> Future[bytes]:
-        """The response to a request, as JSON: the forecast after its last row, as `predict` makes it, and warnings.
-
-        The request can be cancelled while it waits. The future raises a `DataError` if the request cannot be read, or
-        its rows do not fit the run.
-        """
-        response: Future[bytes] = Future()
-        self._waiting.put((body, response))
-        return response
-
-    def _work(self) -> None:
-        while True:
-            batch = [self._waiting.get()]
-            try:
-                while len(batch) < _MOST_AT_ONCE:
-                    batch.append(self._waiting.get_nowait())
-            except Empty:
-                pass
-            self._respond(batch)
-
-    def _respond(self, batch: list[tuple[bytes, Future[bytes]]]) -> None:
+    def respond(self, batch: Sequence[tuple[bytes, Future[bytes]]]) -> None:
+        """Answer several requests, for which each network computes once; none sees another's rows or mistakes."""
         readable: list[tuple[Future[bytes], ForecastRequest, list[str]]] = []
         for body, response in batch:
-            if response.set_running_or_notify_cancel():
-                warnings = _Warnings()
-                try:
-                    request = request_forecast(self.run, self.reader.read(body), warnings, reads_forecasts=False)
-                except Exception as error:
-                    response.set_exception(error)
-                else:
-                    readable.append((response, request, warnings.texts))
+            warnings = _Warnings()
+            try:
+                request = request_forecast(self.run, self.reader.read(body, warnings), warnings, reads_forecasts=False)
+            except Exception as error:
+                response.set_exception(error)
+            else:
+                readable.append((response, request, warnings.texts))
         if not readable:
             return
+        self._metrics.observe("forecast_batch_size", f'run="{self.run.name}"', len(readable))
         windows = [pair for _, request, _ in readable for pair in request.windows]
         try:
             models = {name: _batched(model, windows) for name, model in self._models.items()}
@@ -100,9 +84,69 @@ class Service:
             return
         for response, request, texts in readable:
             try:
-                response.set_result(to_bytes({"forecast": to_records(request.forecast(models)), "warnings": texts}))
+                answer = to_bytes({"forecast": request.records(models), "warnings": texts})
+                self._count(request, texts)
+                response.set_result(answer)
             except Exception as error:
                 response.set_exception(error)
+
+    def _count(self, request: ForecastRequest, warnings: Sequence[str]) -> None:
+        """Count what was forecast, and what the network saw of it."""
+        of_run, metrics = f'run="{self.run.name}"', self._metrics
+        rows, windows = request.newest.rows, request.newest.windows
+        metrics.add("forecast_series_total", of_run, len(windows))
+        metrics.add("forecast_warnings_total", of_run, len(warnings))
+        steps = windows.starts[:, None] + np.arange(windows.lookback)
+        seen = rows.scaled[steps].reshape(-1, rows.scaled.shape[1])
+        numbers = ((~np.isnan(seen)).sum(axis=0), np.nansum(seen, axis=0), np.nansum(np.square(seen), axis=0))
+        for name, of_columns in zip(("total", "sum", "squares"), np.array(numbers, float), strict=True):
+            for column, number in zip(rows.panel.columns, of_columns.tolist(), strict=True):
+                metrics.add(f"forecast_inputs_{name}", f'{of_run},column="{column}"', number)
+
+
+class Lane:
+    """A thread that answers the requests that wait for it, those that came while it was at work together."""
+
+    def __init__(self, name: str) -> None:
+        self._waiting: Queue[tuple[Service, bytes, Future[bytes]]] = Queue()
+        # A daemon, because the end of the process need not wait for it: all requests have been answered by then.
+        Thread(target=self._work, name=name, daemon=True).start()
+
+    def submit(self, service: Service, body: bytes) -> Future[bytes]:
+        """The response to a request, as JSON: the forecast after its last row, as `predict` makes it, and warnings.
+
+        The request can be cancelled while it waits. The future raises a `DataError` if the request cannot be read, or
+        its rows do not fit the run.
+        """
+        response: Future[bytes] = Future()
+        self._waiting.put((service, body, response))
+        return response
+
+    def _work(self) -> None:
+        while True:
+            waiting = [self._waiting.get()]
+            try:
+                while len(waiting) < _MOST_AT_ONCE:
+                    waiting.append(self._waiting.get_nowait())
+            except Empty:
+                pass
+            batches: dict[Service, list[tuple[bytes, Future[bytes]]]] = {}
+            for service, body, response in waiting:
+                if response.set_running_or_notify_cancel():
+                    batches.setdefault(service, []).append((body, response))
+            for service, batch in batches.items():
+                service.respond(batch)
+
+
+class Lanes:
+    """Two lanes, so that no small request waits behind a large one."""
+
+    def __init__(self) -> None:
+        self._small, self._large = Lane("small"), Lane("large")
+
+    def submit(self, service: Service, body: bytes) -> Future[bytes]:
+        """As of `Lane`."""
+        return (self._large if len(body) > _LARGE else self._small).submit(service, body)
 
 
 @dataclass(frozen=True)

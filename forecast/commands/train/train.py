@@ -7,7 +7,7 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +62,7 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
     track: str | None = None,
+    draw: bool = True,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -74,6 +75,7 @@ def train(
         overwrite: Replace a run of that name.
         progress: Receives notes, warnings and progress.
         track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
+        draw: Draw the plots and write the report, which takes a few seconds.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -108,9 +110,9 @@ def train(
         with (
             _cleaning_up(writer, progress),
             _tracked(progress, track, writer, resolved) as progress,
-            drawing_beside(prepared.rows) as drawer,
+            drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
         ):
-            trained = _train_run(prepared, newest, writer, progress, started, drawer)
+            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw)
     return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
@@ -195,6 +197,7 @@ def _train_run(
     progress: Progress,
     started: float,
     drawer: Drawer | None,
+    draw: bool = True,
 ) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
@@ -237,7 +240,7 @@ def _train_run(
         kept = (*models, *NAIVE)  # of an ensemble's first member alone nothing is forecast any more
         arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
         writer.write_arrays(CALIBRATION, arrays)
-    return _write_run(prepared, writer, networks, evaluation, forecast, drawer)
+    return _write_run(prepared, writer, networks, evaluation, forecast, drawer, draw)
 
 
 def _write_run(
@@ -247,8 +250,9 @@ def _write_run(
     evaluation: Evaluation,
     forecast: pd.DataFrame,
     drawer: Drawer | None,
+    draw: bool,
 ) -> Run:
-    """Write what the training gave, its plots and its report, and move the folder into place."""
+    """Write what the training gave, perhaps its plots and its report, and move the folder into place."""
     from forecast.plots.results import RunResults
     from forecast.plots.run_plots import draw_files
     from forecast.plots.run_report import report_page
@@ -267,6 +271,8 @@ def _write_run(
     writer.write_frame("forecast.csv", forecast)
     manifest, _ = writer.read_unfinished()
     manifest |= _outcome(prepared, networks, manifest["data"])
+    if not draw:
+        return writer.finish(manifest)
     histories = {name: record.histories[0] for name, record in records.items()}
     replay = rendered(run_command("replay", writer.name, writer.runs_dir), "shell")
     results = RunResults(writer.name, replay, manifest, prepared, evaluation, histories, forecast)

@@ -6,11 +6,14 @@ Each core takes windows of its own through all steps, as `forecast.models.backen
 from __future__ import annotations
 
 import itertools
+import mmap
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +39,22 @@ def _kernels() -> tuple[Callable[..., None], ...]:
     return kernels()
 
 
+# Memory that arrays of a size were in and no longer are. A step takes as much as the one before it, and memory that the
+# system hands out anew costs it a third of its time.
+_FREE: defaultdict[int, list[mmap.mmap]] = defaultdict(list)
+
+
 def _empty(*shape: int) -> Floats:
-    """An array that begins where TensorFlow wants it, which then takes it without copying."""
-    size, align = int(np.prod(shape)), 64
-    whole = np.empty(size + align // 4, np.float32)
-    skipped = -whole.ctypes.data % align // 4
-    return whole[skipped : skipped + size].reshape(shape)
+    """An array on a page of its own, which TensorFlow takes without copying; its memory is used again."""
+    size = 4 * int(np.prod(shape))
+    try:
+        memory = _FREE[size].pop()
+    except IndexError:
+        _FREE.clear()  # other shapes than before: what those took is let go
+        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE)
+    whole = np.frombuffer(memory, np.float32)
+    finalize(whole, lambda: _FREE[size].append(memory))  # when no view of it is left, in TensorFlow either
+    return whole.reshape(shape)
 
 
 def _shares(windows: int) -> list[tuple[int, int]]:

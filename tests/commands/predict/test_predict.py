@@ -12,7 +12,8 @@ import pytest
 
 import forecast
 from forecast import DataError, Run, Settings
-from forecast.commands.predict.predict import age_in_steps, predict_and_draw, predict_into
+from forecast.commands.predict.predict import predict_and_draw, predict_into
+from forecast.commands.predict.stored import age_in_steps
 from forecast.commands.requests import request_forecast
 from forecast.progress import NullProgress
 from naive_names import NAIVE_OF_CYCLES

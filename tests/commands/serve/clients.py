@@ -13,23 +13,33 @@ from typing import Any
 import pandas as pd
 
 from forecast import Run
-from forecast.commands.serve.app import App
+from forecast.commands.serve.app import App, paths_of
 from forecast.commands.serve.connection import Limits
+from forecast.commands.serve.metrics import server_metrics
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.server import Server, listen
 from forecast.commands.serve.service import Service
 
 
 @contextmanager
-def served(run: Run, limits: Limits) -> Iterator[int]:
+def served(run: Run, limits: Limits, **further: Any) -> Iterator[int]:
     """A server in a thread; its port."""
+    metrics = server_metrics({run.name: ["y"]}, [*paths_of([run.name])])
+    services = {run.name: Service(run, RequestReader(run), metrics)}
     with listen("127.0.0.1", 0) as listening:
-        server = Server(App(Service(run, RequestReader(run)), limits), limits, listening)
-        thread = threading.Thread(target=lambda: asyncio.run(server.run()))
-        thread.start()
-        yield listening.getsockname()[1]
-        server.stop()
-        thread.join()
+        server = Server(App(services, limits, metrics, **further), limits, listening)
+        with running(server):
+            yield listening.getsockname()[1]
+
+
+@contextmanager
+def running(server: Server) -> Iterator[None]:
+    """A server at work in a thread."""
+    thread = threading.Thread(target=lambda: asyncio.run(server.run()))
+    thread.start()
+    yield
+    server.stop()
+    thread.join()
 
 
 def asked(port: int, path: str = "/forecast", body: Any = None, method: str | None = None) -> tuple[int, Any]:

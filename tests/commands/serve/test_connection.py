@@ -10,19 +10,19 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 
+from clients import running
 from forecast.commands.serve.connection import Limits, Request, Response
 from forecast.commands.serve.server import Server, listen
 
 
 class Echo:
-    """Answers with the length of the body that it was sent; at /slow not before a second has passed."""
+    """Answers with the length of the body that it was sent; at /slow and /brief not at once."""
 
     def __init__(self) -> None:
         self.noted: list[tuple[str, int]] = []
@@ -31,7 +31,7 @@ class Echo:
         return self.refusal(404, "no") if request.path == "/none" else None
 
     async def respond(self, request: Request) -> Response:
-        await asyncio.sleep(1.0 if request.path == "/slow" else 0.0)
+        await asyncio.sleep({"/slow": 1.0, "/brief": 0.2}.get(request.path, 0.0))
         size = 1 << 24 if request.path == "/large" else 0
         return Response(200, f"{request.method} {len(request.body)}".encode() + b" " * size)
 
@@ -41,19 +41,17 @@ class Echo:
     def note(self, request: Request | None, response: Response, seconds: float) -> None:
         self.noted.append(("" if request is None else request.path, response.status))
 
+    def stop(self) -> None:
+        self.noted.append(("stop", 0))
+
 
 LIMITS = Limits(body=100, seconds=0.4, idle_seconds=0.2, connections=5)
 
 
 @contextmanager
 def echoing(limits: Limits = LIMITS) -> Iterator[int]:
-    with listen("127.0.0.1", 0) as listening:
-        server = Server(Echo(), limits, listening)
-        thread = threading.Thread(target=lambda: asyncio.run(server.run()))
-        thread.start()
+    with listen("127.0.0.1", 0) as listening, running(Server(Echo(), limits, listening)):
         yield listening.getsockname()[1]
-        server.stop()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -183,5 +181,5 @@ def test_what_has_arrived_is_answered_before_the_end() -> None:
     with echoing(Limits(body=100, seconds=5)) as port:
         clients = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(50)]
         for client in clients:
-            client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /brief HTTP/1.1\r\nHost: x\r\n\r\n")
     assert all(client.recv(12) == b"HTTP/1.1 200" for client in clients)

@@ -10,7 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -23,9 +26,9 @@ from forecast.commands.serve.server import listen
 from forecast.errors import MachineError
 
 
-def started(run: Run) -> tuple[subprocess.Popen[str], int]:
+def started(run: Run, *options: str) -> tuple[subprocess.Popen[str], int]:
     """A server that says what it imports, and its port."""
-    command = [sys.executable, "-X", "importtime", "-m", "forecast", "serve", str(run.path), "--port", "0"]
+    command = [sys.executable, "-X", "importtime", "-m", "forecast", "serve", str(run.path), "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert process.stderr is not None
     for line in process.stderr:
@@ -37,11 +40,22 @@ def started(run: Run) -> tuple[subprocess.Popen[str], int]:
     raise AssertionError("The server ended before it listened.")
 
 
-def test_it_needs_no_tensorflow_and_ends_in_good_order(trained: Run, monthly: pd.DataFrame) -> None:
-    process, port = started(trained)
+def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_in_good_order(
+    trained: Run, monthly: pd.DataFrame
+) -> None:
+    process, port = started(trained, "--workers", "2")
     assert process.stderr is not None
+    body = rows_of(monthly)
+    with ThreadPoolExecutor(8) as clients:
+        several = [*clients.map(lambda _: asked(port, body=body), range(24))]
+    assert all(answer == several[0] for answer in several)
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
+        assert 'forecast_requests_total{path="/forecast",code="200"} 24\n' in metrics.read().decode()
+    first, _ = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(first), signal.SIGKILL)
+    assert next(line for line in process.stderr if "replaced" in line) == "process 0 ended with -9, and is replaced\n"
     answers: list[tuple[int, Any]] = []
-    client = threading.Thread(target=lambda: answers.append(asked(port, body=rows_of(monthly))))
+    client = threading.Thread(target=lambda: answers.append(asked(port, body=body)))
     client.start()
     with socket.create_connection(("127.0.0.1", port)) as idle:
         idle.sendall(b"POST /forecast HTTP/1.1\r\n")
@@ -49,7 +63,7 @@ def test_it_needs_no_tensorflow_and_ends_in_good_order(trained: Run, monthly: pd
         process.send_signal(signal.SIGTERM)
         rest = process.communicate(timeout=20)[1]
     assert process.returncode == 0
-    assert [status for status, _ in answers] == [200]
+    assert answers == [several[0]]
     assert len(answers[0][1]["forecast"]) == 3
     assert not re.search("tensorflow|keras|Traceback", rest)
 

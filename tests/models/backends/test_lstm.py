@@ -89,6 +89,16 @@ def test_a_gradient_that_vanishes_ends_as_zero() -> None:
     assert (np.abs(of_sums[of_sums != 0]) > np.finfo(np.float32).tiny).all()
 
 
+def test_memory_is_used_again_when_no_view_of_it_is_left() -> None:
+    first = lstm._empty(2, 3)
+    place, view = first.ctypes.data, first[1]
+    del first
+    other = lstm._empty(2, 3)
+    assert other.ctypes.data != place
+    del view
+    assert lstm._empty(2, 3).ctypes.data == place
+
+
 def test_it_is_taken_where_it_is_faster_and_no_graph_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     def loop(training: bool, cell: str = "lstm", units: int = 64, steps: int = 168, **settings: Any) -> str:
         layer = Recurrence(RecurrentCell(cell, units, **settings))
