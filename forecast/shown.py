@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Shown:
     """An object that a notebook shows in parts of the report; `forecast.commands.notebook` says how."""
@@ -10,3 +12,7 @@ class Shown:
         from forecast.commands.notebook import html_of
 
         return html_of(self)
+
+
+class Scores(dict[str, Any], Shown):
+    """The content of metrics.json."""

@@ -129,7 +129,7 @@ def main() -> None:
 def row(run: forecast.Run, name: str, layers: list[dict[str, Any]]) -> str:
     """A line of the table."""
     file = run.path / ("weights.npz" if layers else "baseline/weights.npz")
-    with np.load(file) as arrays:
+    with np.load(file, allow_pickle=False) as arrays:
         weights = sum(array.size for array in arrays.values())
     half = [f"{np.median([value for value in layer['half_lives'] if value]):.1f}" for layer in layers]
     held = f"{', '.join(half)} hours" if half else "–"

@@ -14,7 +14,7 @@ from onnxruntime import InferenceSession
 import forecast
 from forecast import ConfigError, Run, Settings
 from forecast.commands.serve.requests import RequestReader
-from forecast.commands.serve.service import Service
+from forecast.commands.serve.service import Lane, Service
 from forecast.data.features import Calendar
 from forecast.data.holes import fill_within
 from forecast.data.prepare import Rows
@@ -146,7 +146,7 @@ def test_a_service_takes_null(run: Run, holed: pd.DataFrame) -> None:
     service = Service(run, RequestReader(run))
     rows = [{"ds": f"{row.ds:%Y-%m-%d %H:%M}", "y": row.y, "wind": row.wind} for row in holed[340:].itertuples()]
     rows = [{name: None if value != value else value for name, value in row.items()} for row in rows]
-    response = json.loads(service.submit(json.dumps({"rows": rows}).encode()).result())
+    response = json.loads(Lane("test").submit(service, json.dumps({"rows": rows}).encode()).result())
     found = [row["segment-lstm"] for row in response["forecast"]]
     np.testing.assert_allclose(found, forecast.predict(run)["segment-lstm"], rtol=1e-6)
 

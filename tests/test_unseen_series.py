@@ -15,7 +15,7 @@ import forecast
 from forecast import DataError, Run, Settings
 from forecast.commands.evaluate import command as evaluate_command
 from forecast.commands.serve.requests import RequestReader
-from forecast.commands.serve.service import Service
+from forecast.commands.serve.service import Lane, Service
 from forecast.data.features import Calendar
 from forecast.models.runtimes import RUNTIMES
 from recording import RecordingProgress
@@ -177,7 +177,7 @@ def test_a_stream_forecasts_it_from_the_rows_that_it_keeps(run: Run, east: pd.Da
 def test_a_service_forecasts_it_and_says_so(run: Run, east: pd.DataFrame) -> None:
     service = Service(run, RequestReader(run))
     rows = [{"unique_id": "east", "ds": f"{ds:%Y-%m-%d}", "y": y} for ds, y in zip(east["ds"], east["y"], strict=True)]
-    response = json.loads(service.submit(json.dumps({"rows": rows}).encode()).result())
+    response = json.loads(Lane("test").submit(service, json.dumps({"rows": rows}).encode()).result())
     assert response["warnings"] == ["not trained on: east; scaled by its own rows"]
     expected = forecast.predict(run, east)["segment-lstm"]
     np.testing.assert_allclose([row["segment-lstm"] for row in response["forecast"]], expected, rtol=1e-6)

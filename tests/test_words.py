@@ -17,7 +17,7 @@ from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.choices.words import decide_words
 from forecast.commands.replay import replay
 from forecast.commands.serve.requests import RequestReader
-from forecast.commands.serve.service import Service
+from forecast.commands.serve.service import Lane, Service
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel, Text
 from forecast.data.prepare import prepare
@@ -197,7 +197,7 @@ def test_a_stream_and_a_service_take_words(run: Run, tmp_path: Path) -> None:
     described = reader.schema()["properties"]["rows"]["items"]["properties"]["region"]["anyOf"][0]["description"]
     assert described.startswith("One of 'region 00', 'region 01'")
     rows = json.loads(frame.assign(ds=frame["ds"].astype(str)).to_json(orient="records"))
-    response = json.loads(Service(run, reader).submit(json.dumps({"rows": rows}).encode()).result())
+    response = json.loads(Lane("test").submit(Service(run, reader), json.dumps({"rows": rows}).encode()).result())
     served = [row["segment-lstm"] for row in response["forecast"]]
     np.testing.assert_allclose(served, expected["segment-lstm"], rtol=1e-5)
     assert any("'Mars'" in text and "unknown" in text for text in response["warnings"])

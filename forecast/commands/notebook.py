@@ -16,19 +16,18 @@ from forecast.plots.page import Picture, Section, box, png_image
 from forecast.plots.style import Labels, model_name, printable
 from forecast.plots.tables import Cell, Table, interval_table, panel_table, score_table, step_table
 from forecast.runs.run import Explanation, Run
-
-
-class Scores(dict[str, Any]):
-    """The content of metrics.json, which a notebook shows as tables."""
-
-    def _repr_html_(self) -> str:
-        return box(_scores(self), self["verdict"])
+from forecast.shown import Scores
 
 
 @singledispatch
 def html_of(thing: object) -> str:
     """What a notebook shows of a thing, as HTML."""
     raise TypeError(f"A notebook has nothing to show of a {type(thing).__name__}.")
+
+
+@html_of.register
+def _(scores: Scores) -> str:
+    return box(_scores(scores), scores["verdict"])
 
 
 @html_of.register

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pickle import PicklingError
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Drawer:
 
         _ = run.diagnosis  # computed once, for both
         left, given, is_ready = deque(parts_of_plots()), deque["Part"](), False
-        with suppress(OSError, EOFError, PicklingError, TypeError, AttributeError):  # it has ended, or cannot be sent
+        with suppress(Exception):  # it has ended, or a run cannot be sent: what is missing is drawn here
             while left or given:
                 if self._pipe.poll(0 if left else None):
                     answer = self._pipe.recv()

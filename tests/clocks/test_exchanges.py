@@ -82,9 +82,9 @@ def test_without_the_library_rows_stay_on_business_days_and_a_name_asks_for_it(
 
 def test_a_run_on_business_days_stays_on_them(frame: pd.DataFrame) -> None:
     run = SimpleNamespace(config=SimpleNamespace(read=ReadOptions()), clock=Clock("B"))
-    assert read(frame, Run.read_options.fget(run)).clock.freq == "B"  # type: ignore[attr-defined]
+    assert read(frame, Run.read_options.func(run)).clock.freq == "B"  # type: ignore[attr-defined]
     run = SimpleNamespace(config=SimpleNamespace(read=ReadOptions(freq="pattern")), clock=Clock("D MON-SAT"))
-    assert Run.read_options.fget(run).freq == "D MON-SAT"  # type: ignore[attr-defined]
+    assert Run.read_options.func(run).freq == "D MON-SAT"  # type: ignore[attr-defined]
 
 
 def test_what_is_asked_for_is_taken(frame: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ import forecast
 from forecast import Run, Settings, Stream
 from forecast.cli import build_program
 from forecast.commands.serve.requests import RequestReader
-from forecast.commands.serve.service import Service
+from forecast.commands.serve.service import Lane, Service
 from forecast.commands.stream.feed import stream_rows
 from recording import RecordingProgress
 
@@ -89,7 +89,9 @@ def by_entry(run: Run, rows: pd.DataFrame, path: Path) -> dict[str, pd.DataFrame
 
     def served() -> pd.DataFrame:
         records = json.loads(used.to_json(orient="records", date_format="iso"))
-        response = Service(run, RequestReader(run)).submit(json.dumps({"rows": records}).encode()).result()
+        response = (
+            Lane("test").submit(Service(run, RequestReader(run)), json.dumps({"rows": records}).encode()).result()
+        )
         return pd.DataFrame(json.loads(response)["forecast"])
 
     return {
@@ -173,7 +175,7 @@ def test_every_entry_warns_of_rows_far_from_the_training(name: str, runs: dict[s
     assert len(said) == 1
     assert said[0] in cli(run, "predict", "plain", str(path)).stderr
     records = json.loads(rows[["ds", "load", "temp"]].to_json(orient="records", date_format="iso"))
-    response = Service(run, RequestReader(run)).submit(json.dumps({"rows": records}).encode()).result()
+    response = Lane("test").submit(Service(run, RequestReader(run)), json.dumps({"rows": records}).encode()).result()
     assert said[0] in json.loads(response)["warnings"]
     assert said[0] in cli(run, "evaluate", "plain", str(path)).stderr
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from forecast.commands.evaluate.carried import carried_forecasts, check_states
-from forecast.commands.notebook import Scores
 from forecast.commands.progress import shown_by_default
 from forecast.data.panel import Panel
 from forecast.data.prepare import encode
@@ -22,6 +21,7 @@ from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
+from forecast.shown import Scores
 from forecast.sources.read import Source
 
 

@@ -42,7 +42,7 @@ def say(
     """Run the command in an empty folder, with all services at hand: exit code, standard output, standard error."""
     for name, value in loopback.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("forecast.cli.build_program", lambda: program)
+    monkeypatch.setattr("forecast.cli.build_program", lambda names: program)
     monkeypatch.delenv("FORECAST_DATA", raising=False)
     monkeypatch.delenv("TIINGO_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)

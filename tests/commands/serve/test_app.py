@@ -368,6 +368,26 @@ def test_a_run_that_is_replaced_is_loaded_and_a_broken_one_is_not(trained: Run, 
         ServedRuns([first.run, first.run], None, Metrics({}, {}))
 
 
+def test_no_request_is_dropped_while_a_run_is_replaced(trained: Run, monthly: pd.DataFrame, tmp_path: Path) -> None:
+    path, body = tmp_path / "months", rows_of(monthly)
+    shutil.copytree(trained.path, path)
+    metrics = Metrics({}, {})
+    services, limits = ServedRuns([find(str(path))], None, metrics), Limits(body=100_000, seconds=20)
+    said: list[str] = []
+    with listen("127.0.0.1", 0) as listening, running(Server(App(services, limits, metrics), limits, listening)):
+        port = listening.getsockname()[1]
+        with ThreadPoolExecutor(4) as clients:
+            answers = [clients.submit(asked, port, "/forecast", body) for _ in range(60)]
+            for number in range(3):
+                shutil.copytree(path, tmp_path / f"next-{number}", copy_function=shutil.copy)
+                path.rename(tmp_path / f"before-{number}")
+                (tmp_path / f"next-{number}").rename(path)
+                services.reload(said.append)
+            found = [answer.result() for answer in answers]
+    assert len(said) == 3
+    assert all(answer == (200, found[0][1]) for answer in found)
+
+
 def test_a_failure_of_ours_is_told_without_a_traceback(
     port: int, monthly: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
