@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,11 +24,16 @@ EXAMPLES = (
 _TURN = 0.001
 
 
+def _option(name: str, **about: Any) -> Any:
+    """An option that a machine may set for all its servers, as FORECAST_PORT does the port."""
+    return typer.Option(envvar=f"FORECAST_{name.upper()}", show_envvar=False, **about)
+
+
 def command(
     runs: RunsArgument,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work.")] = 1,
+    host: Annotated[str, _option("host", help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    port: Annotated[int, _option("port", min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 8000,
+    workers: Annotated[int, _option("workers", min=1, max=256, help="Processes that share the work.")] = 1,
     max_rows: Annotated[
         int | None, typer.Option(min=1, help="Most rows of a request. (default: 10,000, or what the run needs)")
     ] = None,
@@ -44,10 +49,10 @@ def command(
         typer.Option(min=1, help="Most connections of each process. (default: those that it has descriptors for)"),
     ] = None,
     token_file: Annotated[
-        Path | None, typer.Option(help="Answer only who sends one of the tokens in this file, one a line.")
+        Path | None, _option("token_file", help="Answer only who sends one of the tokens in this file, one a line.")
     ] = None,
     log: Annotated[
-        Literal["none", "json"], typer.Option(help="Log each request as a line on standard error.")
+        Literal["none", "json"], _option("log", help="Log each request as a line on standard error.")
     ] = "none",
     runs_dir: RunsDir = None,
     quiet: Quiet = False,
