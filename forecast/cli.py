@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -12,7 +14,7 @@ import typer
 
 from forecast.commands import COMMANDS
 from forecast.commands.help import Command, Program
-from forecast.errors import ConfigError, ForecastError
+from forecast.errors import ConfigError, ForecastError, MachineError
 
 # Keras imports these where they are installed, for wrappers and galleries that no command uses: a quarter of what
 # TensorFlow takes to import. With None in their place it takes them to be absent.
@@ -66,9 +68,17 @@ def main() -> None:
     gc.set_threshold(_OBJECTS_BETWEEN)
     named = [name for name in sys.argv[1:2] if name in COMMANDS]
     try:
-        sys.exit(build_program(named or COMMANDS)(standalone_mode=False) or 0)
+        code = build_program(named or COMMANDS)(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code or 0)
     except ForecastError as error:
         _end(error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        with suppress(OSError):
+            sys.stdout.close()  # what is left in it can go nowhere
+        _end(MachineError(f"Cannot write what was to be printed: {error.strerror}.", "Make room, and call it again."))
     except typer.Abort:
         sys.exit(130)
     except _UsageError as error:

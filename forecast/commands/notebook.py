@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
-from forecast.config import Settings
+from forecast.config import FOUND, Settings
 from forecast.data.clock import STEP, Clock
 from forecast.data.panel import Panel
 from forecast.evaluation.scoring import Evaluation
+from forecast.models.catalogue import configure
 from forecast.plots.footnotes import coverage_notes, footnotes
 from forecast.plots.page import Picture, Section, box, png_image
 from forecast.plots.style import Labels, model_name, printable
@@ -65,10 +66,13 @@ def _(panel: Panel) -> str:
 @html_of.register
 def _(settings: Settings) -> str:
     table = Table("Settings that are not the usual ones", ["setting", "value"])
+    usual = configure()
     for part, info in Settings.model_fields.items():
         asked, described = getattr(settings, part), info.annotation.model_fields  # type: ignore[union-attr]
-        for name in asked.model_dump(exclude_defaults=True):
+        for name in [name for name in described if name not in FOUND]:
             value = getattr(asked, name)
+            if value == getattr(getattr(usual, part), name):
+                continue
             shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             setting = Cell(name, aside=described[name].description or "")
             table.rows.append([setting, Cell(printable(shown or "none", 60))])

@@ -66,7 +66,7 @@ _LARGEST_PICTURE = 64 * 1024**2
 _DATA_KEYS = {"freq", "columns", "series_ids", "test_from", "last"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run(Shown):
     """A finished run, opened for reading. Files are checked against the manifest's hashes when they are read.
 
@@ -81,12 +81,21 @@ class Run(Shown):
     path: Path
     manifest: dict[str, Any]
     config: Config
-    preloaded: Mapping[str, bytes] = field(default_factory=dict, compare=False)
-    source: Any = field(default=None, compare=False)
-    _kept: dict[str, Any] = field(default_factory=dict, compare=False, init=False)
+    preloaded: Mapping[str, bytes] = field(default_factory=dict)
+    source: Any = None
+    _kept: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.config.network.model} on {self.manifest['title']}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same version of the same run."""
+        if not isinstance(other, Run):
+            return False
+        return self.path.absolute() == other.path.absolute() and self.manifest == other.manifest
+
+    def __hash__(self) -> int:
+        return hash(self.path.absolute())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy reads what it needs from the folder, and only while that holds this very version of the run.

@@ -25,7 +25,7 @@ from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.public_holidays import with_holidays
 from forecast.sources.quality import panel_warnings
-from forecast.sources.services.download import download, is_address
+from forecast.sources.services.download import download, is_address, note_on_copy
 from forecast.sources.services.table_file import document_beside
 from forecast.sources.sql import database_name, is_database, is_database_there, read_query, without_password
 from forecast.sources.vintages import read_vintages
@@ -133,7 +133,7 @@ def _with_provenance(panel: Panel, path: Path, options: ReadOptions | None) -> P
     """
     document = document_beside(path)
     if document is None:
-        return panel
+        return replace(panel, notes=(*panel.notes, *note_on_copy(path)))
     wanted = () if options is None else options.columns
     hindsight = [name for name in document["hindsight"] if name in panel.columns and name not in wanted]
     notes = [f"Fetched from {document['service']} at {document['asked_at']}; licence: {document['licence']}."]

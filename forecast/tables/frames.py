@@ -94,11 +94,10 @@ def as_frame(source: Frames) -> pd.DataFrame:
     Raises:
         DataError: If it is none of these; says what is taken.
     """
-    if isinstance(source, pd.DataFrame):
-        return source
     if isinstance(source, pd.Series):
-        frame = source.to_frame("value" if source.name is None else str(source.name))
-        return frame.rename_axis("step") if _is_array(source) else frame
+        source = source.to_frame("value" if source.name is None else str(source.name))
+    if isinstance(source, pd.DataFrame):
+        return source.rename_axis("step") if _is_column_of_steps(source) else source
     if isinstance(source, Convertible):
         return as_frame(source.to_pandas())
     if isinstance(source, ArrowStream):
@@ -163,6 +162,12 @@ def _is_frame(part: object) -> bool:
         return not _is_array(part)
     is_column = hasattr(part, "__len__") and not hasattr(part, "columns")
     return isinstance(part, pd.DataFrame) or (_is_foreign(part) and not is_column)
+
+
+def _is_column_of_steps(frame: pd.DataFrame) -> bool:
+    """Whether there is nothing but numbers, and an index that numbers them."""
+    is_numbered = frame.index.name is None and pd.api.types.is_integer_dtype(frame.index.dtype)
+    return is_numbered and frame.shape[1] == 1 and pd.api.types.is_numeric_dtype(frame.dtypes.iloc[0])
 
 
 def _is_array(series: pd.Series) -> bool:

@@ -152,3 +152,16 @@ def test_a_zone_is_kept() -> None:
 def test_what_is_no_run_is_refused_in_words() -> None:
     with pytest.raises(forecast.RunError, match="A DataFrame is no run"):
         forecast.evaluate(FRAME)  # type: ignore[arg-type]
+
+
+def test_a_single_column_of_numbers_is_of_the_steps_in_its_index() -> None:
+    y = np.arange(60.0)
+    for frame in (
+        pd.DataFrame({"y": y}, index=np.arange(5, 65)),
+        pd.Series(y, name="y", index=np.arange(5, 65)),
+        pd.DataFrame({"y": np.arange(65.0)})[5:].assign(y=y),
+    ):
+        panel = forecast.read(frame)
+        assert panel.clock.freq == "step"
+        assert panel.times[0].astype(int) == 5
+        np.testing.assert_array_equal(panel.values[:, 0], y)

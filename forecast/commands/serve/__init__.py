@@ -107,7 +107,7 @@ def command(
 
     code = 0
     if workers > 1:
-        code = Workers(workers, work).run(ready)
+        code = Workers(workers, work, release=listening.close).run(ready)
     else:
         work(0, ready)
     sys.stderr.flush()

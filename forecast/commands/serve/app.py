@@ -119,7 +119,8 @@ class App:
                 "seconds": round(seconds, 6),
                 "bytes": len(response.body),
             }
-            print(json.dumps(line), file=sys.stderr, flush=True)
+            sys.stderr.write(f"{json.dumps(line)}\n")  # at once, for other processes write there, too
+            sys.stderr.flush()
 
     def stop(self) -> None:
         """Say from now on that no more requests should be sent here."""

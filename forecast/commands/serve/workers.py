@@ -29,14 +29,15 @@ class Workers:
     Args:
         count: How many.
         work: What each does until it gets SIGTERM.
+        release: Lets go of what they share once they are to stop: clients would wait at a socket that is open here.
     """
 
-    def __init__(self, count: int, work: Work) -> None:
+    def __init__(self, count: int, work: Work, release: Callable[[], None] = lambda: None) -> None:
         if not hasattr(os, "fork"):
             raise MachineError(
                 "This system cannot fork processes that share the work.", f"Use {setting('workers', 1)}."
             )
-        self._count, self._work = count, work
+        self._count, self._work, self._release = count, work, release
         self._processes: dict[int, int] = {}  # the number of each by its id
         self._stops = False
 
@@ -99,6 +100,7 @@ class Workers:
 
     def _stop(self) -> None:
         self._stops = True
+        self._release()
         for process in self._processes:
             os.kill(process, signal.SIGTERM)
 

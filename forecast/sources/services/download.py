@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tempfile
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qsl, urlsplit
 
-from forecast.errors import DataError, quote
+from forecast.errors import DataError, Sentence, in_shell, phrase, quote
 from forecast.progress import NullProgress, Progress
 from forecast.sources.services.answers import to_json, write_whole
 from forecast.sources.services.bodies import UnusableError, first_words
@@ -61,6 +62,17 @@ def download(
     )
     progress.note(f"{about.address} is fetched into {path}")
     return path
+
+
+def note_on_copy(path: Path) -> list[str]:
+    """What to know of a file that was fetched from an address: since when it stands here, and how to get it anew."""
+    try:
+        about = json.loads(path.with_name(f"{path.name}.json").read_bytes())
+        address, asked_at = about["address"], about["asked_at"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    anew = phrase(f"forecast fetch {in_shell(address)} --refresh", f"download({address!r}, refresh=True)")
+    return [Sentence(f"As it was at {address} on {asked_at}; to get it anew: {anew}.")]
 
 
 def _table(body: bytes) -> bytes:
