@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from forecast.commands.completion import complete_runs
-from forecast.commands.options import AsJson, RunsDir
+from forecast.commands.options import AsJson, OptionalRun, RunsDir
 
 if TYPE_CHECKING:
     from forecast.errors import ForecastError
@@ -19,10 +16,7 @@ EXAMPLES = ("forecast runs", "forecast runs mine")
 
 
 def command(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="List the versions of this run.", autocompletion=complete_runs),
-    ] = None,
+    run: OptionalRun = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
