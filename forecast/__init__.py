@@ -62,6 +62,7 @@ _HOMES = {
     "audit": "commands.audit.audit",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
+    "update": "commands.update.update",
     "rollback": "commands.rollback",
 }
 
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
+    from forecast.commands.update.update import update as update
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings

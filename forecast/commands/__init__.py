@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": "Use",
     "stream": "Use",
     "export": "Use",
+    "update": "Use",
     "rollback": "Use",
     "datasets": "Maintain",
     "fetch": "Maintain",
