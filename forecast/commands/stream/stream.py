@@ -236,8 +236,8 @@ class Stream:
         return self.clock.local(times[-1:])[0] if len(times) else None
 
     def save(self) -> None:
-        """Write recent rows and states to the state file, whole or not at all."""
-        if self.state is not None:
+        """Write recent rows and states, if there are any, to the state file, whole or not at all."""
+        if self.state is not None and self._recent:
             write_state(self.state, self.run, self._recent, self.header)
 
     def check_series(self, series_id: str | None) -> str:
