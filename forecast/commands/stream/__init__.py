@@ -55,7 +55,7 @@ def command(
 
     progress = ConsoleProgress(quiet)
     trained = find(run, runs_dir=runs_dir)
-    state = state or trained.path.with_name(f"{trained.name}{STREAM_STATE}")
+    state = state or trained.home.with_name(f"{trained.name}{STREAM_STATE}")
     if not state.parent.is_dir():  # a slip of the pen would begin another stream
         raise MachineError(f"There is no folder {state.parent} for the state.", f"Make it: mkdir -p {state.parent}")
     check_output(state)
