@@ -1,8 +1,7 @@
-"""Where an archive lies: one SQLite file, or a PostgreSQL server that several machines share. The same SQL asks both."""
+"""Where an archive lies: in one SQLite file, or in PostgreSQL, which several machines share. The SQL is the same."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -141,7 +141,7 @@ class Archive:
         Raises:
             ConfigError: If the address is of no database that an archive can lie in.
         """
-        return cls(run, database_at(address or os.environ.get(ADDRESS) or run.path / ARCHIVE))
+        return cls(run, database_at(address or os.environ.get(ADDRESS) or getattr(run, "home", run.path) / ARCHIVE))
 
     def keep(self, forecast: Mapping[str, Any] | pd.DataFrame, fingerprint: str) -> None:
         """Keep a forecast of all H steps of some series; it is there, for good, when this returns.
@@ -171,7 +171,7 @@ class Archive:
         ]  # fmt: skip
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Keep rows from `rows_of`; those that are there already stay as they were issued first. Errors as of `keep`."""
+        """Keep rows from `rows_of`; those that are there already stay as they were issued. Errors as of `keep`."""
         if not rows:
             return
         with self._transaction(writes=True) as execute:
@@ -202,21 +202,24 @@ class Archive:
             rows = execute(_FORECASTS, {"run": self.run.name, **span})
         if not versions:
             raise self._is_empty()
-        alike = {number: (row[3], json.loads(row[4])) == (horizon, own) for number, row in versions.items()}
-        # Those of earlier rows than the training's last may have been learned by heart.
-        kept = [row for row in rows if row[2] in where and alike[row[0]] and row[1] >= versions[row[0]][2]]
-        size = 4 * len(own) * horizon
-        if any(len(row[4]) != size for row in kept):
-            raise damaged(f"The archive of {self.run.name}", "a forecast has not the size of its version", "Move it away.")
-        values = np.frombuffer(b"".join(row[4] for row in kept), "<f4").reshape(-1, len(own), horizon).astype(float)
-        cutoffs = _to_times([row[1] for row in kept])
+        try:
+            alike = {number: (row[3], json.loads(row[4])) == (horizon, own) for number, row in versions.items()}
+            # Those of earlier rows than the training's last may have been learned by heart.
+            kept = [row for row in rows if row[2] in where and alike[row[0]] and row[1] >= versions[row[0]][2]]
+            sizes = {len(row[4]) for row in kept} - {4 * len(own) * horizon}
+            values = np.frombuffer(b"".join(row[4] for row in kept), "<f4").reshape(-1, len(own), horizon).astype(float)
+            cutoffs, issued = _to_times([row[1] for row in kept]), _to_times([row[3] for row in kept])
+        except (TypeError, ValueError, OverflowError):  # nothing that `write` wrote
+            sizes = {0}
+        if sizes:
+            raise damaged(f"The archive of {self.run.name}", "a row is not like those that are kept", "Move it away.")
         times, y = _observations(observed, [where[row[2]] for row in kept], cutoffs, horizon)
         angles = np.array([circular[where[row[2]]] for row in kept], bool)
         y = np.where(angles[:, None], y % TURN, y)
         found = DueForecasts(
             unique_ids=np.array([row[2] for row in kept], object),
             cutoffs=cutoffs,
-            issued=_to_times([row[3] for row in kept]),
+            issued=issued,
             versions=np.array([versions[row[0]][1] for row in kept], np.int64),
             times=times,
             y=y.astype(np.float32).astype(float),  # as forecasts are kept: one that is exactly right has no error
@@ -306,7 +309,7 @@ def _columns_of(run: Run) -> list[str]:
 
 def _version_row(run: Run) -> Row:
     """The row of the table of versions that the forecasts of a run refer to."""
-    version, finished = int(getattr(run, "version", 1)), str(run.manifest["finished"])
+    version, finished = int(run.manifest.get("version", 1)), str(run.manifest["finished"])
     # Of no other version and no other training, and known to all processes and machines that have the run.
     digest = hashlib.sha256(f"{run.name} {version} {finished}".encode()).digest()
     return {

@@ -167,7 +167,7 @@ class Rows:
 
     @cached_property
     def unique_ids(self) -> tuple[tuple[str, ...], ...]:
-        """The ``unique_id`` of each series and target, [S][D]."""
+        """As of `unique_ids_of`."""
         return unique_ids_of(self.panel, self.targets)
 
     @property
@@ -439,7 +439,7 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
 
 
 def unique_ids_of(panel: Panel, targets: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The ``unique_id`` of each series of a panel and each target, [S][D]: name of the series, of the target, or both."""
+    """The ``unique_id`` of each series and target, [S][D]: name of the series, of the target, or both."""
     alone = len(targets) == 1
     return tuple(tuple((s or t) if alone else f"{s}/{t}" if s else t for t in targets) for s in panel.series_ids)
 
