@@ -228,7 +228,7 @@ class Archive:
             angles=angles,
             passed_over=sum(row[2] in where for row in rows) - len(kept),
         )
-        return found.only(~np.isnan(y).all(axis=1))
+        return found.only(np.flatnonzero(~np.isnan(y).all(axis=1)))
 
     def note_observed(self, due: DueForecasts) -> list[Revision]:
         """Remember what forecasts are scored against, and tell what differs from what they were scored against before.

@@ -66,7 +66,7 @@ class ForecastRequest:
         """The forecast, as from `predict`, some series at a time."""
         return (pd.DataFrame(columns, copy=False) for columns in self.columns(models))
 
-    def whole(self, models: Mapping[str, Model]) -> Mapping[str, Any]:
+    def whole(self, models: Mapping[str, Model]) -> dict[str, Any] | pd.DataFrame:
         """The forecast by column, as a table only where it has several parts."""
         first, *others = self.columns(models)
         return pd.concat(map(pd.DataFrame, [first, *others])) if others else first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from queue import Empty, Queue
@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.archive.store import Archive, Row
@@ -109,7 +110,11 @@ class Service:
                 response.set_exception(error)
 
     def _answer(
-        self, response: Future[bytes], request: ForecastRequest, forecast: Mapping[str, Any], warnings: Sequence[str]
+        self,
+        response: Future[bytes],
+        request: ForecastRequest,
+        forecast: dict[str, Any] | pd.DataFrame,
+        warnings: Sequence[str],
     ) -> None:
         answer = to_bytes({"forecast": to_records(forecast), "warnings": list(warnings)})
         self._count(request, warnings)
