@@ -141,7 +141,7 @@ class Archive:
         Raises:
             ConfigError: If the address is of no database that an archive can lie in.
         """
-        return cls(run, database_at(address or os.environ.get(ADDRESS) or getattr(run, "home", run.path) / ARCHIVE))
+        return cls(run, database_at(address or os.environ.get(ADDRESS) or run.home / ARCHIVE))
 
     def keep(self, forecast: Mapping[str, Any] | pd.DataFrame, fingerprint: str) -> None:
         """Keep a forecast of all H steps of some series; it is there, for good, when this returns.
@@ -309,7 +309,7 @@ def _columns_of(run: Run) -> list[str]:
 
 def _version_row(run: Run) -> Row:
     """The row of the table of versions that the forecasts of a run refer to."""
-    version, finished = int(run.manifest.get("version", 1)), str(run.manifest["finished"])
+    version, finished = run.version, str(run.manifest["finished"])
     # Of no other version and no other training, and known to all processes and machines that have the run.
     digest = hashlib.sha256(f"{run.name} {version} {finished}".encode()).digest()
     return {
