@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from forecast.commands.options import Quiet, RunsArgument, RunsDir
+from forecast.commands.options import Keep, Quiet, RunsArgument, RunsDir
 
 EXAMPLES = (
     "forecast serve mine --port 8000",
@@ -56,6 +56,7 @@ def command(
         Literal["none", "json"],
         _option("log", help="Log each request, and all else, as a line of JSON on standard error."),
     ] = "none",
+    keep: Keep = False,
     runs_dir: RunsDir = None,
     quiet: Quiet = False,
 ) -> None:
@@ -94,7 +95,7 @@ def command(
 
     def work(number: int, ready: Callable[[], None]) -> None:
         metrics.of_process(number)
-        services = ServedRuns(trained, max_rows, metrics)
+        services = ServedRuns(trained, max_rows, metrics, keep)
         app = App(services, limits, metrics, tokens, log)
         services.watch(log.note if number == 0 else lambda _: None)
         sys.setswitchinterval(_TURN)
