@@ -62,6 +62,7 @@ _HOMES = {
     "audit": "commands.audit.audit",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
+    "rollback": "commands.rollback",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from forecast.commands.predict.predict import predict as predict
     from forecast.commands.predict.predict import sample_paths as sample_paths
     from forecast.commands.progress import NotebookProgress as NotebookProgress
+    from forecast.commands.rollback import rollback as rollback
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train

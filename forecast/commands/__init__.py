@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": "Use",
     "stream": "Use",
     "export": "Use",
+    "rollback": "Use",
     "datasets": "Maintain",
     "fetch": "Maintain",
     "init": "Maintain",

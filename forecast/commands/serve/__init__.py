@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from forecast.commands.options import Quiet, RunsArgument, RunsDir
+from forecast.commands.options import Keep, Quiet, RunsArgument, RunsDir
 
 EXAMPLES = (
     "forecast serve mine --port 8000",
@@ -54,6 +54,7 @@ def command(
     log: Annotated[
         Literal["none", "json"], _option("log", help="Log each request as a line on standard error.")
     ] = "none",
+    keep: Keep = False,
     runs_dir: RunsDir = None,
     quiet: Quiet = False,
 ) -> None:
@@ -91,7 +92,7 @@ def command(
 
     def work(number: int, ready: Callable[[], None]) -> None:
         metrics.of_process(number)
-        services = ServedRuns(trained, max_rows, metrics)
+        services = ServedRuns(trained, max_rows, metrics, keep)
         app = App(services, limits, metrics, tokens, log == "json")
         services.watch(progress.note if number == 0 else lambda _: None)
         sys.setswitchinterval(_TURN)
