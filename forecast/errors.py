@@ -77,11 +77,7 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 class Sentence(str):
-    """A sentence as Python writes it, which keeps its other forms for `rendered`.
-
-    Args:
-        template: A text with the phrases that `phrase` and `setting` make.
-    """
+    """A sentence as Python writes it, which keeps its template, of `phrase` and `setting`, for `rendered`."""
 
     template: str
 
