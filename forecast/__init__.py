@@ -63,6 +63,7 @@ _HOMES = {
     "anomalies": "commands.anomalies.anomalies",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
+    "rollback": "commands.rollback",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     from forecast.commands.predict.predict import predict as predict
     from forecast.commands.predict.predict import sample_paths as sample_paths
     from forecast.commands.progress import NotebookProgress as NotebookProgress
+    from forecast.commands.rollback import rollback as rollback
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train

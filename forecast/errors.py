@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal
 
 Surface = Literal["shell", "python", "json"]
@@ -144,6 +145,12 @@ class ForecastError(Exception):
         message, advice = self.args
         return rendered(message, surface), rendered(advice, surface)
 
+    def document(self, surface: Surface) -> dict[str, Any]:
+        """The error as JSON: what is wrong, its kind ("data", "config"), the setting that it is about, what to do."""
+        message, advice = self.text(surface)
+        kind = type(self).__name__.removesuffix("Error").lower()
+        return {"error": message, "kind": kind, "setting": self.setting, "hint": advice}
+
     def and_advise(self, more: str) -> None:
         """Add to the advice."""
         message, advice = self.args
@@ -157,17 +164,11 @@ class ForecastError(Exception):
             otherwise: The advice if no line is left.
         """
         message, advice = self.args
-        tried: dict[str, bool] = {}
+        leads_on = cache(lambda attempt: helps(json.loads(attempt)))
 
         def is_true(line: str) -> bool:
-            attempts = [json.loads(forms)["attempt"] for forms in _PHRASE.findall(line)]
-            for attempt in filter(None, attempts):
-                key = json.dumps(attempt, sort_keys=True)
-                if key not in tried:
-                    tried[key] = helps(attempt)
-                if not tried[key]:
-                    return False
-            return True
+            attempts = (json.loads(forms)["attempt"] for forms in _PHRASE.findall(line))
+            return all(leads_on(json.dumps(attempt, sort_keys=True)) for attempt in attempts if attempt)
 
         self.args = (message, "\n".join(filter(is_true, advice.split("\n"))) or otherwise)
 

@@ -62,3 +62,10 @@ def test_a_copy_has_the_same_fields(copied: Callable[[ForecastError], ForecastEr
     error = ConfigError("Wrong.", "Do this.", setting="model", value="x", allowed=["lstm"])
     found = copied(error)
     assert (type(found), str(found), vars(found)) == (ConfigError, "Wrong.\nDo this.", vars(error))
+
+
+def test_an_error_is_the_same_document_everywhere() -> None:
+    error = DataError(f"{setting('lookback', 48)} is too long.", "Take fewer.")
+    rest = {"kind": "data", "setting": "lookback", "hint": "Take fewer."}
+    assert error.document("shell") == {"error": "--lookback 48 is too long."} | rest
+    assert error.document("json") == {"error": '"lookback": 48 is too long.'} | rest

@@ -22,6 +22,7 @@ COMMANDS = {
     "stream": "Use",
     "anomalies": "Use",
     "export": "Use",
+    "rollback": "Use",
     "datasets": "Maintain",
     "fetch": "Maintain",
     "init": "Maintain",

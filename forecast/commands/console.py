@@ -60,13 +60,11 @@ def print_json(value: object) -> None:
 
 def print_error(error: ForecastError, as_json: bool = False) -> None:
     """An error and its advice, on standard error; as one JSON document where results are such."""
-    message, advice = error.text("shell")
     if as_json:
-        kind = type(error).__name__.removesuffix("Error").lower()
-        document = {"error": message, "kind": kind, "setting": error.setting, "hint": advice,
-                    "exit_code": error.exit_code}  # fmt: skip
+        document = error.document("shell") | {"exit_code": error.exit_code}
         sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
+    message, advice = error.text("shell")
     mark = "" if isinstance(error, StopRequested) else "[bold red]error:[/] "
     err.print(mark + escape(_escape_controls(message)))
     if advice:

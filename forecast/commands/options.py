@@ -30,6 +30,9 @@ OptionalSource = Annotated[str | None, _SOURCE]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.", autocompletion=complete_runs)
 ]
+OptionalRun = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="List the versions of this run.", autocompletion=complete_runs)
+]
 RunsArgument = Annotated[
     list[str],
     typer.Argument(metavar="RUN...", help="Names or paths of runs, or latest.", autocompletion=complete_runs),

@@ -1,4 +1,4 @@
-"""Progress as it is shown in a notebook, the words for it, and progress with a label."""
+"""Progress as it is shown in a notebook, the words for it, and progress that is forwarded, as with a label."""
 
 from __future__ import annotations
 
@@ -131,23 +131,61 @@ def outcome_in_words(network: str, fit: Training) -> str:
     return f"{network}: {epochs}, the best was {best.epoch}{error.rstrip()}"
 
 
-class LabelledProgress:
-    """Forwards everything, and adds a label to the name of each network.
+class ForwardingProgress(Progress):
+    """Forwards everything. A subclass overrides what it changes.
 
     Args:
         progress: Receives it.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def note(self, text: str) -> None:
+        """Forward a note."""
+        self._progress.note(text)
+
+    def warn(self, text: str) -> None:
+        """Forward a warning."""
+        self._progress.warn(text)
+
+    def resumable(self, command: str) -> None:
+        """Forward the command that continues."""
+        self._progress.resumable(command)
+
+    def started(self, network: str, fit: Training) -> None:
+        """Forward the start of a training."""
+        self._progress.started(network, fit)
+
+    def step(self, fit: Training) -> None:
+        """Forward a step."""
+        self._progress.step(fit)
+
+    def ended(self, network: str, fit: Training) -> None:
+        """Forward the end of a training."""
+        self._progress.ended(network, fit)
+
+    def counted(self, task: str, done: int, total: int) -> None:
+        """Forward how much of a task is done."""
+        self._progress.counted(task, done, total)
+
+
+class LabelledProgress(ForwardingProgress):
+    """Adds a label to the name of each network.
+
+    Args:
+        progress: Receives everything.
         label: Such as ``fit 2 of 5``.
     """
 
     def __init__(self, progress: Progress, label: str) -> None:
-        self.progress, self.label = progress, label
-        self.note, self.warn, self.resumable = progress.note, progress.warn, progress.resumable
-        self.step, self.counted = progress.step, progress.counted
+        super().__init__(progress)
+        self._label = label
 
     def started(self, network: str, fit: Training) -> None:
         """Forward the start, with the label."""
-        self.progress.started(f"{network}, {self.label}", fit)
+        super().started(f"{network}, {self._label}", fit)
 
     def ended(self, network: str, fit: Training) -> None:
         """Forward the end, with the label."""
-        self.progress.ended(f"{network}, {self.label}", fit)
+        super().ended(f"{network}, {self._label}", fit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from csv import reader as csv_reader
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +36,7 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
     """A table as CSV; a text that looks like a formula is escaped by a leading quote."""
     header = [_escape_formula(str(name)) for name in frame.columns]
     texts, columns = list(header), []
+    unit = _unit_of_times([frame[name] for name in frame.columns])
     for name in frame.columns:
         column = frame[name]
         if pd.api.types.is_float_dtype(column):
@@ -43,13 +44,10 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
         elif pd.api.types.is_numeric_dtype(column):
             columns.append(pa.array(column))
         else:
-            # Texts and times repeat, so each distinct one is written once. All times are formatted together: pandas
-            # then leaves out the hours if every one of them is midnight.
-            codes, values = pd.factorize(column)
-            distinct = values.astype(str).tolist()
+            codes, values = pd.factorize(column)  # texts and times repeat, so each distinct one is written once
             distinct = [
                 _escape_formula(text) if isinstance(value, str) else text
-                for value, text in zip(values, distinct, strict=True)
+                for value, text in zip(values, _as_text(values, unit), strict=True)
             ]
             texts += distinct
             indices = pa.array(codes, mask=codes < 0)
@@ -64,25 +62,35 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
 def to_records(forecasts: pd.DataFrame | Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of a table in long format, or of its columns, as values of JSON: times as text, missing ones as None."""
     names, columns = list(map(str, forecasts)), list[list[Any]]()
+    unit = _unit_of_times([forecasts[name] for name in ("ds", "cutoff") if name in forecasts])
     for name, column in forecasts.items():
         is_time = name in ("ds", "cutoff") and not pd.api.types.is_integer_dtype(column)  # but the number of a step
         if is_time:
-            columns.append(_times_as_text(column))
+            columns.append(_as_text(column, unit))
         else:
             columns.append([None if value != value else value for value in column.tolist()])
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _times_as_text(times: pd.Series | pd.Index) -> list[str]:
-    """Times as pandas writes them: as days if every one of them is midnight."""
-    values = times.to_numpy()
-    if values.dtype.kind != "M" or isinstance(times.dtype, pd.DatetimeTZDtype):
-        return times.astype(str).tolist()
-    for unit in ("D", "s"):  # NumPy writes them ten times as fast
-        rounded = values.astype(f"datetime64[{unit}]")
-        if (rounded == values).all():
-            return [text.replace("T", " ") for text in np.datetime_as_string(rounded).tolist()]
-    return times.astype(str).tolist()
+def _unit_of_times(columns: Sequence[pd.Series | pd.Index]) -> str:
+    """The coarsest unit that holds all times of a table that have no zone: days if every one of them is midnight."""
+    times = [column.to_numpy() for column in columns if _is_naive_time(column)]
+    exact = (
+        unit for unit in ("D", "s", "ms", "us") if all((t == t.astype(f"M8[{unit}]"))[t == t].all() for t in times)
+    )
+    return next(exact, "ns")
+
+
+def _as_text(values: pd.Series | pd.Index | NDArray[Any], unit: str) -> list[str]:
+    """Values as text, each as pandas writes it; times without a zone in this unit."""
+    if not _is_naive_time(values):
+        return values.astype(str).tolist()
+    times = np.asarray(values).astype(f"M8[{unit}]")  # NumPy writes them ten times as fast
+    return [text.replace("T", " ") for text in np.datetime_as_string(times).tolist()]
+
+
+def _is_naive_time(values: pd.Series | pd.Index | NDArray[Any]) -> bool:
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind == "M"
 
 
 def forecasts_from_csv(file: IO[bytes], path: Path, clock: Clock) -> pd.DataFrame:

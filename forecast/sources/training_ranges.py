@@ -9,7 +9,7 @@ that it was positive in summer says nothing of winter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -116,19 +116,22 @@ def far_from_training(
     """
     findings = {}
     panel, judged = _from_first_to_last(panel, judged)
-    of_row = panel.series_of_row()
+    of_row, starts = panel.series_of_row(), np.zeros(len(judged), bool)
+    starts[[first for first in panel.offsets[:-1] if first < len(judged)]] = True
     for column, name in enumerate(panel.columns):
         if name in without or not judged.any():
             continue
-        own = TrainingRanges(*(part[series, column] for part in astuple(ranges)))  # each [S]
+        own = TrainingRanges(*(part[series, column] for part in ranges.to_arrays().values()))  # each [S]
         values = np.where(judged, panel.values[:, column], np.nan)
         with np.errstate(over="ignore", invalid="ignore"):
             far = _far_rows(panel, name, values, own, of_row)
             if far.any():
                 findings[name, "far"] = _describe_far(panel, name, values, far, own, of_row)
-            runs = run_lengths(values, np.isin(np.arange(len(values)), panel.offsets[:-1]))
-            stuck = runs > (_LONGER * own.longest_run + _ROWS_LONGER)[of_row]
-            stuck &= ~far & ~may_last(values, own, of_row)
+            runs = run_lengths(values, starts)
+            stuck = (runs > (_LONGER * own.longest_run + _ROWS_LONGER)[of_row]) & ~far
+            if not stuck.any():
+                continue
+            stuck &= ~may_last(values, own, of_row)
         if stuck.any():
             last = int(np.argmax(np.where(stuck, runs, 0)))
             findings[name, "stuck"] = (

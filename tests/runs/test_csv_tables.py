@@ -41,6 +41,21 @@ def test_names_come_back_as_they_were(name: str) -> None:
     assert forecasts_from_csv(io.BytesIO(written), Path("forecast.csv"), Clock("D"))["unique_id"].tolist() == [name]
 
 
+@pytest.mark.parametrize(
+    ("freq", "cutoff", "first"),
+    [
+        ("h", "2024-01-01 00:00:00", "2024-01-01 01:00:00"),
+        ("D", "2024-01-01", "2024-01-02"),
+        ("500ms", "2024-01-01 00:00:00.000", "2024-01-01 00:00:00.500"),
+    ],
+)
+def test_all_times_of_a_table_are_as_exact_as_the_most_exact_one(freq: str, cutoff: str, first: str) -> None:
+    times = pd.date_range("2024-01-01", periods=3, freq=freq)
+    frame = pd.DataFrame({"ds": times[1:], "cutoff": times[0], "y": 1.5})
+    assert frame_to_csv(frame).decode().splitlines()[1] == f"{first},{cutoff},1.5"
+    assert to_records(frame)[0] == {"ds": first, "cutoff": cutoff, "y": 1.5}
+
+
 def test_numbers_have_twelve_digits_and_no_more() -> None:
     rng = np.random.default_rng(0)
     values = rng.uniform(1, 9.99, 2000) * 10.0 ** rng.integers(-10, 11, 2000) * rng.choice([-1, 1], 2000)
@@ -63,15 +78,6 @@ def test_numbers_have_twelve_digits_and_no_more() -> None:
 )
 def test_odd_numbers(value: float, text: str) -> None:
     assert frame_to_csv(pd.DataFrame({"y": [value], "n": 3})).decode() == f"y,n\n{text},3\n"
-
-
-def test_dates_are_short_where_they_can_be() -> None:
-    frame = pd.DataFrame(
-        {"day": pd.date_range("2024-01-01", periods=2), "hour": pd.date_range("2024", periods=2, freq="h")}
-    )
-    assert frame_to_csv(frame).decode() == (
-        "day,hour\n2024-01-01,2024-01-01 00:00:00\n2024-01-02,2024-01-01 01:00:00\n"
-    )
 
 
 def test_text_with_commas_quotes_and_lines_comes_back() -> None:

@@ -94,7 +94,8 @@ def _draw(axes: Axes, rows: pd.DataFrame, clock: Clock, with_expected: bool) -> 
     thin = LineStyle(OBSERVED.color, OBSERVED.dashes, OBSERVED.marker, 0.9, OBSERVED.zorder)
     curves = [draw_curve(axes, times, y, thin, "observed", breaks=breaks)]
     if with_expected:
-        curves.append(draw_curve(axes, times, rows["expected"].to_numpy(), MODEL, "expected", breaks=breaks))
+        below = LineStyle(MODEL.color, "-", MODEL.marker, 1.1, 2.8)
+        curves.append(draw_curve(axes, times, rows["expected"].to_numpy(), below, "expected", breaks=breaks))
         fill_range(axes, times, rows["lo"].to_numpy(), rows["hi"].to_numpy(), breaks, "#cfe3f2")
     for kind, style in _MARKS.items():
         marked = kinds == kind

@@ -29,6 +29,10 @@ _WORTH_PACKING = 8_192
 _TEXT = {"content-type": "text/plain; version=0.0.4"}
 
 
+class ServerError(ForecastError):
+    """A request is refused for what HTTP, the server or its limits do not allow."""
+
+
 class App:
     """Answers the requests of clients about some runs.
 
@@ -90,7 +94,7 @@ class App:
             _, name = self._paths[request.path]
             response = await self._answers[request.path.rpartition("/")[2]](name, body)
         except ForecastError as error:
-            return self.refusal(422 if error.exit_code == 2 else 503, *in_words_of_http(error))
+            return _told(422 if error.exit_code == 2 else 503, for_clients(error))
         except Exception:
             traceback.print_exc(file=sys.stderr)
             return self.refusal(500, "The forecast failed; the server's log says why.")
@@ -99,10 +103,9 @@ class App:
         headers = {**response.headers, "content-encoding": "gzip", "vary": "accept-encoding"}
         return replace(response, body=gzip.compress(response.body, compresslevel=1), headers=headers)
 
-    def refusal(self, status: int, error: str, advice: str = "") -> Response:
+    def refusal(self, status: int, error: str, hint: str = "") -> Response:
         """The response to a request that is refused."""
-        headers = {"retry-after": "1"} if status == 503 else {}
-        return Response(status, to_bytes({"error": error, "advice": advice}), headers)
+        return _told(status, ServerError(error, hint))
 
     def note(self, request: Request | None, response: Response, seconds: float) -> None:
         """Count a response, and log it."""
@@ -180,6 +183,10 @@ class App:
         return _as_json(describe_api(self._services, self._paths))
 
 
+def _told(status: int, error: ForecastError) -> Response:
+    return Response(status, to_bytes(error.document("json")), {"retry-after": "1"} if status == 503 else {})
+
+
 def _as_json(document: object) -> Response:
     return Response(200, to_bytes(document))
 
@@ -194,9 +201,9 @@ def paths_of(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     return paths | dict.fromkeys([*several, "/health", "/ready", "/metrics", "/openapi.json"], ("GET", ""))
 
 
-def in_words_of_http(error: ForecastError) -> tuple[str, str]:
-    """What is wrong and what to do, without the settings that only who serves the run has."""
+def for_clients(error: ForecastError) -> ForecastError:
+    """An error without the settings that only who serves the run has."""
     message, advice = error.args
     kept = [line for line in advice.split("\n") if rendered(line, "json") == line]
     otherwise = "Send the newest rows as the run was trained on them: GET /model describes them."
-    return rendered(without_settings(message), "json"), "\n".join(kept) or (otherwise if advice else "")
+    return type(error)(without_settings(message), "\n".join(kept) or (otherwise if advice else ""))

@@ -83,7 +83,7 @@ class Application(Protocol):
     async def respond(self, request: Request) -> Response:
         """The response to a request."""
 
-    def refusal(self, status: int, error: str, advice: str = "") -> Response:
+    def refusal(self, status: int, error: str, hint: str = "") -> Response:
         """The response to a request that could not be read, or is no longer answered."""
 
     def note(self, request: Request | None, response: Response, seconds: float) -> None:

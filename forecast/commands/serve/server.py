@@ -27,8 +27,9 @@ _RESERVED = 16
 _BACKLOG = 1024
 
 _BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 84\r\nRetry-After: 1\r\n"
-    b'Connection: close\r\n\r\n{"error": "The server has as many connections as it may.", "advice": "Try again."}\r\n'
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 117\r\nRetry-After: 1\r\n"
+    b'Connection: close\r\n\r\n{"error": "The server has as many connections as it may.", "kind": "server", '
+    b'"setting": null, "hint": "Try again."}\r\n'
 )
 
 

@@ -54,7 +54,7 @@ def command(
 
     progress = ConsoleProgress(quiet)
     trained = find(run, runs_dir=runs_dir)
-    state = state or trained.path.with_name(f"{trained.name}{STREAM_STATE}")
+    state = state or trained.home.with_name(f"{trained.name}{STREAM_STATE}")
     check_output(state)
     has_header = False
     with (

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from forecast.commands.progress import ForwardingProgress
 from forecast.errors import ConfigError, MachineError, setting
 from forecast.progress import Progress, Training
 
@@ -55,35 +56,33 @@ def tracked(progress: Progress, tracker: str | None, run: str, settings: Mapping
         yield _Tracked(progress, log)
 
 
-class _Tracked:
-    """Forwards everything, and logs each epoch once.
+class _Tracked(ForwardingProgress):
+    """Logs each epoch once.
 
     Args:
-        progress: Receives it.
+        progress: Receives everything.
         log: Writes a figure.
     """
 
     def __init__(self, progress: Progress, log: Log) -> None:
+        super().__init__(progress)
         self._log: Log | None = log
         self._network, self._logged = "", 0
-        self._progress = progress
-        self.note, self.warn, self.resumable = progress.note, progress.warn, progress.resumable
-        self.counted = progress.counted
 
     def started(self, network: str, fit: Training) -> None:
         """Forward the start; the epochs that a resumed training has done were logged when they were."""
         self._network, self._logged = network, len(fit.state.history)
-        self._progress.started(network, fit)
+        super().started(network, fit)
 
     def step(self, fit: Training) -> None:
         """Log the epochs that have ended since, and forward."""
         self._log_epochs(fit)
-        self._progress.step(fit)
+        super().step(fit)
 
     def ended(self, network: str, fit: Training) -> None:
         """Log the last epoch, and forward."""
         self._log_epochs(fit)
-        self._progress.ended(network, fit)
+        super().ended(network, fit)
 
     def _log_epochs(self, fit: Training) -> None:
         for epoch in fit.state.history[self._logged :]:
@@ -92,7 +91,7 @@ class _Tracked:
                     try:
                         self._log(f"{self._network}/{name}", float(value), epoch.epoch)
                     except Exception as error:  # of whatever kind; a training does not end for it
-                        self._progress.warn(f"The tracker failed, and gets nothing more: {error}")
+                        self.warn(f"The tracker failed, and gets nothing more: {error}")
                         self._log = None
         self._logged = len(fit.state.history)
 

@@ -103,7 +103,7 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(port: int, body: Any,
     status, answer = asked(port, body=body)
     assert status == 422
     assert said in answer["error"]
-    assert answer["advice"]
+    assert answer["hint"]
 
 
 @pytest.mark.parametrize("spoilt", ["short", "daily", "twice", "nameless", "far"])
@@ -121,8 +121,8 @@ def test_bad_rows_are_refused_in_the_words_of_predict(
         forecast.predict(trained, table)
     status, answer = asked(port, body=rows_of(table))
     assert (status, answer["error"]) == (422, rendered(without_settings(refused.value.args[0]), "json"))
-    assert answer["advice"]
-    assert not re.search(r"--|=|\": ", answer["advice"])  # no option, no argument, no setting
+    assert answer["hint"]
+    assert not re.search(r"--|=|\": ", answer["hint"])  # no option, no argument, no setting
 
 
 def test_too_many_rows_are_refused_with_the_limit(trained: Run) -> None:
@@ -339,7 +339,7 @@ def test_several_runs_have_paths_of_their_own(trained: Run) -> None:
         assert asked(port, "/runs/a/forecast", body={})[0] == 422
         status, answer = asked(port, "/forecast", body={})
         assert status == 404
-        assert "/runs/a/forecast (POST)" in answer["advice"]
+        assert "/runs/a/forecast (POST)" in answer["hint"]
         assert {"/runs/a/forecast", "/ready"} <= asked(port, "/openapi.json")[1]["paths"].keys()
 
 
@@ -395,7 +395,7 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
         raise ZeroDivisionError("a secret")
 
     monkeypatch.setattr(service, "request_forecast", fail)
-    said = {"error": "The forecast failed; the server's log says why.", "advice": ""}
+    said = {"error": "The forecast failed; the server's log says why.", "kind": "server", "setting": None, "hint": ""}
     assert asked(port, body=rows_of(monthly)) == (500, said)
 
 

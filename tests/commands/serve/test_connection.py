@@ -35,7 +35,7 @@ class Echo:
         size = 1 << 24 if request.path == "/large" else 0
         return Response(200, f"{request.method} {len(request.body)}".encode() + b" " * size)
 
-    def refusal(self, status: int, error: str, advice: str = "") -> Response:
+    def refusal(self, status: int, error: str, hint: str = "") -> Response:
         return Response(status, error.encode())
 
     def note(self, request: Request | None, response: Response, seconds: float) -> None:
