@@ -21,7 +21,7 @@ from forecast.data.panel import Floats
 _TAIL_SHARE, _FEWEST = 0.05, 25
 
 # With fewer errors nothing can be said of a tail.
-FEWEST_ERRORS = 20
+FEWEST_ERRORS = 12
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ from forecast.sources.training_ranges import TrainingRanges, may_last, run_lengt
 # the logarithm of n: n others of twice its length are no more likely than one of n.
 _LONGER = 2
 
-# What may be odd about rows, each in words.
+# What may be odd about rows, and what several such events are called.
 KINDS = {
-    "gap": "rows that are not there, or without a value",
-    "stuck": "one value for much longer than it ever lasted in training",
-    "spike": "one or two rows",
-    "shift": "a level that lasts, above or below what was expected",
-    "drift": "as expected one step ahead, and not farther ahead",
-    "noise": "rows that are now above and now below what was expected",
+    "gap": "gaps",  # rows that are not there, or without a value
+    "stuck": "stuck sensors",  # one value for much longer than it ever lasted in training
+    "spike": "spikes",  # one or two rows
+    "shift": "shifts",  # a level that lasts, above or below what was expected
+    "drift": "drifts",  # as expected one step ahead, and not farther ahead
+    "noise": "noisy spells",  # rows that are now above and now below what was expected
 }
 
 

@@ -95,7 +95,11 @@ class Anomalies:
         """How many rows are odd, and in what way."""
         unseen = int((self.rows["p"].isna() & (self.rows["kind"] == "")).sum())
         counts = self.events["kind"].value_counts()
-        named = ", ".join(f"{counts[kind]} × {kind}" for kind in KINDS if kind in counts)
+        named = ", ".join(
+            f"{counts[kind]} {words.removesuffix('s') if counts[kind] == 1 else words}"
+            for kind, words in KINDS.items()
+            if kind in counts
+        )
         what = f"{len(self.odd):,} of {len(self.rows):,} rows are odd{f': {named}' if named else ''}"
         share = f"; of those by their p-value about {self.rate:.0%} may be false alarms" if self.limit else ""
         return f"{what}{share}" + (f"; {unseen:,} rows had no forecast to be judged by" if unseen else "")
