@@ -100,15 +100,29 @@ class ErrorDistribution:
         return cls(ordered, Tail.fit(-ordered[::-1]), Tail.fit(ordered))
 
     def p_values(self, errors: Floats) -> Floats:
-        """How probable an error so far to its side, or farther, is: two-sided, NaN of NaN."""
+        """How probable an error so far to its side, or farther, is: two-sided, NaN of NaN.
+
+        Up to the outermost error that was seen it is never below the rank's, and beyond it is the tail's.
+        """
         n = len(self.errors)
         above = (n - np.searchsorted(self.errors, errors, "left") + 1) / (n + 1)
         below = (np.searchsorted(self.errors, errors, "right") + 1) / (n + 1)
-        above = np.where(errors > self.high.start, self.high.beyond(errors), above)
-        below = np.where(-errors > self.low.start, self.low.beyond(-errors), below)
-        p = np.minimum(1.0, 2 * np.minimum(above, below))
+        one_sided = (
+            _with_tail(above, self.high, errors, self.errors[-1]),
+            _with_tail(below, self.low, -errors, -self.errors[0]),
+        )
+        p = np.minimum(1.0, 2 * np.minimum(*one_sided))
         return np.where(np.isnan(errors), np.nan, p)
 
     def ends(self, p: float) -> tuple[float, float]:
         """The two errors whose p-value is ``p``; a small one, that lies in the tails."""
-        return -self.low.end(p / 2), self.high.end(p / 2)
+        rank = int(p / 2 * (len(self.errors) + 1))
+        low, high = -self.low.end(p / 2), self.high.end(p / 2)
+        return (min(low, self.errors[rank - 1]), max(high, self.errors[-rank])) if rank else (low, high)
+
+
+def _with_tail(of_rank: Floats, tail: Tail, errors: Floats, outermost: float) -> Floats:
+    """One-sided p-values of errors by their rank, and by the tail where they lie in it."""
+    of_tail = tail.beyond(errors)
+    in_tail = np.where(errors > outermost, of_tail, np.maximum(of_tail, of_rank))
+    return np.where(errors > tail.start, in_tail, of_rank)

@@ -13,7 +13,8 @@ def test_it_is_the_procedure_of_benjamini_and_hochberg() -> None:
     rng = np.random.default_rng(0)
     p = np.concatenate([rng.uniform(size=300), rng.uniform(size=30) / 1000])
     found, limit = benjamini_hochberg(np.append(p, np.nan), 0.1)
-    assert found[:-1].tolist() == (stats.false_discovery_control(p) <= 0.1).tolist() and not found[-1]
+    assert found[:-1].tolist() == (stats.false_discovery_control(p) <= 0.1).tolist()
+    assert not found[-1]
     assert limit == p[found[:-1]].max()
     assert benjamini_hochberg(np.array([0.5, 0.9]), 0.1)[1] == 0
 
@@ -45,4 +46,5 @@ def test_a_stream_spends_no_more_than_its_discoveries_allow() -> None:
 def test_right_after_a_discovery_a_stream_finds_more() -> None:
     quiet = StreamOfDiscoveries()
     levels = [quiet.after(True).level(0.1), quiet.after(True).after(False).level(0.1), quiet.level(0.1)]
-    assert levels == sorted(levels, reverse=True) and levels[0] > 100 * levels[-1]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[0] > 100 * levels[-1]

@@ -95,9 +95,8 @@ class Anomalies:
         """How many rows are odd, and in what way."""
         unseen = int((self.rows["p"].isna() & (self.rows["kind"] == "")).sum())
         counts = self.events["kind"].value_counts()
-        named = ", ".join(
-            f"{counts[kind]} {words.removesuffix('s') if counts[kind] == 1 else words}"
-            for kind, words in KINDS.items()
+        words = {kind: many.removesuffix("s") if counts.get(kind) == 1 else many for kind, many in KINDS.items()}
+        named = ", ".join(f"{counts[kind]} {word}" for kind, word in words.items() if kind in counts)
             if kind in counts
         )
         what = f"{len(self.odd):,} of {len(self.rows):,} rows are odd{f': {named}' if named else ''}"

@@ -46,9 +46,13 @@ def test_a_spike_is_odd_and_does_not_spoil_what_is_expected_after_it(
 ) -> None:
     rows = found.rows.set_index("ds")
     spike = rows.loc["2008-05-01"]
-    assert spike["kind"] == "spike" and spike["p"] < 0.001 and not spike["lo"] < spike["y"] < spike["hi"]
+    assert spike["kind"] == "spike"
+    assert spike["p"] < 0.001
+    assert not spike["lo"] < spike["y"] < spike["hi"]
     without = forecast.anomalies(trained, usual, since="2006-09-01")
-    assert not len(without.odd) and without.limit == 0 and without.worth_drawing() == ["y"]
+    assert not len(without.odd)
+    assert without.limit == 0
+    assert without.worth_drawing() == ["y"]
     clean = without.rows.set_index("ds")["expected"]
     assert rows.loc[:"2008-05-01", "expected"].equals(clean[:"2008-05-01"])
     # The network sees six months: had it been fed the spike, it would expect others after it.
@@ -59,21 +63,27 @@ def test_a_spike_is_odd_and_does_not_spoil_what_is_expected_after_it(
 
 def test_a_stuck_sensor_a_gap_and_a_shift_are_named(found: Anomalies) -> None:
     events = found.events[found.events["kind"] != "spike"].set_index("kind")
-    assert events.loc["stuck", "rows"] == 5 and events.loc["stuck", "ds"] == pd.Timestamp("2010-02-01")
-    assert events.loc["gap", "rows"] == 2 and np.isnan(events.loc["gap", "y"])
-    assert events.loc["shift", "ds"] == pd.Timestamp("2012-07-01") and events.loc["shift", "rows"] >= 3
+    assert events.loc["stuck", "rows"] == 5
+    assert events.loc["stuck", "ds"] == pd.Timestamp("2010-02-01")
+    assert events.loc["gap", "rows"] == 2
+    assert np.isnan(events.loc["gap", "y"])
+    assert events.loc["shift", "ds"] == pd.Timestamp("2012-07-01")
+    assert events.loc["shift", "rows"] >= 3
     assert found.rows["ds"].iloc[-1] == pd.Timestamp("2014-02-01")
 
 
 def test_rows_of_the_run_itself_are_judged_from_its_test_span_on(trained: Run) -> None:
     result = forecast.anomalies(trained)
-    assert result.rows["ds"].iloc[0] == pd.Timestamp(trained.test_from[0]) and len(result.rows) == 40
-    assert not len(result.odd) and "0 of 40 rows are odd" in repr(result)
+    assert result.rows["ds"].iloc[0] == pd.Timestamp(trained.test_from[0])
+    assert len(result.rows) == 40
+    assert not len(result.odd)
+    assert "0 of 40 rows are odd" in repr(result)
 
 
 def test_a_notebook_shows_it_and_a_plot_marks_it(found: Anomalies) -> None:
     html = found._repr_html_()
-    assert "spike" in html and "data:image/png" in html
+    assert "spike" in html
+    assert "data:image/png" in html
     assert found.sentence in repr(found)
     assert {text.get_label() for text in found.plot().axes[0].lines} >= {"observed", "expected", "spike", "shift"}
     with pytest.raises(ConfigError, match="no series"):
@@ -88,19 +98,22 @@ def test_the_command_writes_tables_json_and_a_plot(
     done = quick("anomalies", "months", source, "--since", "2006-09-01", "--json", "--plot", tmp_path / "odd.png")
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
-    assert document["kinds"]["gap"] == 1 and document["odd"] == len(document["rows"]) < document["judged"]
+    assert document["kinds"]["gap"] == 1
+    assert document["odd"] == len(document["rows"]) < document["judged"]
     assert (tmp_path / "odd.png").read_bytes().startswith(b"\x89PNG")
     done = quick("anomalies", "months", source, "--since", "2006-09-01", "-o", tmp_path / "odd.csv", "--every-row")
     table = pd.read_csv(tmp_path / "odd.csv", keep_default_na=False)
     assert list(table) == ["unique_id", "ds", "y", "expected", "lo", "hi", "p", "kind"]
-    assert len(table) == document["judged"] and "rows are odd" in done.stdout
+    assert len(table) == document["judged"]
+    assert "rows are odd" in done.stdout
 
 
 def test_it_says_where_rows_are_not_honest_or_not_there(
     trained: Run, quick: Callable[..., Result], monthly: pd.DataFrame
 ) -> None:
     said = quick("anomalies", "months", "--since", "1995-01-01", "--json")
-    assert "trained or chosen on" in said.stderr and said.exit_code == 0
+    assert "trained or chosen on" in said.stderr
+    assert said.exit_code == 0
     with pytest.raises(DataError, match="no row to judge"):
         forecast.anomalies(trained, monthly[:100])
     with pytest.raises(ConfigError, match="not a time"):
