@@ -97,8 +97,6 @@ class Anomalies:
         counts = self.events["kind"].value_counts()
         words = {kind: many.removesuffix("s") if counts.get(kind) == 1 else many for kind, many in KINDS.items()}
         named = ", ".join(f"{counts[kind]} {word}" for kind, word in words.items() if kind in counts)
-            if kind in counts
-        )
         what = f"{len(self.odd):,} of {len(self.rows):,} rows are odd{f': {named}' if named else ''}"
         share = f"; of those by their p-value about {self.rate:.0%} may be false alarms" if self.limit else ""
         return f"{what}{share}" + (f"; {unseen:,} rows had no forecast to be judged by" if unseen else "")
