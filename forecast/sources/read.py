@@ -115,7 +115,7 @@ def on_disk(source: str, progress: Progress | None = None) -> str:
         ForecastError: Of the kind that fits, if it cannot be fetched.
     """
     if is_address(source):
-        return str(download(source, progress=progress))
+        return str(download(source, progress=progress)[0])
     if not _SERVICE.fullmatch(source) or os.path.exists(source) or files_named(source):
         return source
     from forecast.sources.services.fetch import fetch

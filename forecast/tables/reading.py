@@ -7,7 +7,6 @@ numbers are put together. Where they do not, or one is in doubt, the file is rea
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecast.errors import DataError, EmptyError, MachineError, quote, setting
+from forecast.memory import core_count
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
 from forecast.tables.find_times import find_steps, find_times_or_steps
@@ -77,7 +77,7 @@ def read_columns(found: Input, frame: pd.DataFrame | None, dialect: Dialect) -> 
 
 def _read_ahead(tables: Iterator[Table], dialect: Dialect) -> Iterator[Columns]:
     """The columns of each table, in order; other cores read them while the next ones are divided into cells."""
-    n_cores = os.cpu_count() or 1
+    n_cores = core_count()
     with ThreadPoolExecutor(n_cores) as cores:
         coming: deque[Future[Columns]] = deque()
         for table in tables:

@@ -58,6 +58,12 @@ def choose_source(
 
 def describe(fetched: Fetched) -> Iterator[str]:
     """What was fetched: the file, what it holds, whose it is, and what to do next."""
+    if fetched.table is None:
+        yield str(fetched.path)
+        if fetched.was_there:
+            yield "  it was there; --refresh asks for it again"
+        yield f"next: forecast train {shlex.quote(fetched.source)}"
+        return
     about, frame = fetched.table.about, fetched.table.frame
     first, last = (_time(frame["ds"], edge) for edge in ("min", "max"))
     columns = ", ".join(f"{name} ({unit})" if (unit := about["units"].get(name)) else name for name in about["columns"])
@@ -88,6 +94,8 @@ def describe(fetched: Fetched) -> Iterator[str]:
 
 def to_record(fetched: Fetched) -> dict[str, Any]:
     """What was fetched, as JSON types."""
+    if fetched.table is None:
+        return {"path": str(fetched.path), "source": fetched.source, "was_there": fetched.was_there}
     about, frame = fetched.table.about, fetched.table.frame
     return {
         "path": str(fetched.path),
