@@ -61,8 +61,10 @@ _HOMES = {
     "tune": "commands.tune.tune",
     "explain": "commands.explain.explain",
     "audit": "commands.audit.audit",
+    "anomalies": "commands.anomalies.anomalies",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
+    "rollback": "commands.rollback",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from forecast import plots as plots
     from forecast.choices.defaults import Choice as Choice
     from forecast.choices.defaults import resolve as resolve
+    from forecast.commands.anomalies.anomalies import anomalies as anomalies
     from forecast.commands.audit.audit import audit as audit
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare
@@ -98,6 +101,7 @@ if TYPE_CHECKING:
     from forecast.commands.predict.predict import predict as predict
     from forecast.commands.predict.predict import sample_paths as sample_paths
     from forecast.commands.progress import NotebookProgress as NotebookProgress
+    from forecast.commands.rollback import rollback as rollback
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train

@@ -62,6 +62,9 @@ def print_error(error: ForecastError, as_json: bool = False) -> None:
     """An error and its advice, on standard error; as one JSON document where results are such."""
     if as_json:
         document = error.document("shell") | {"exit_code": error.exit_code}
+        if isinstance(error, StopRequested):  # which is no error
+            stopped = {"stopped": signal.Signals(error.exit_code - 128).name}
+            document = stopped | {name: document[name] for name in ("hint", "exit_code")}
         sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
     message, advice = error.text("shell")

@@ -30,6 +30,9 @@ OptionalSource = Annotated[str | None, _SOURCE]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.", autocompletion=complete_runs)
 ]
+OptionalRun = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="List the versions of this run.", autocompletion=complete_runs)
+]
 RunsArgument = Annotated[
     list[str],
     typer.Argument(metavar="RUN...", help="Names or paths of runs, or latest.", autocompletion=complete_runs),
@@ -56,6 +59,13 @@ KnownForecasts = Annotated[
 ]
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep",
+        help="Keep what is forecast, for forecast score: in the run's folder, or the database FORECAST_ARCHIVE.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RequireSkill = Annotated[
     list[str] | None,

@@ -211,8 +211,20 @@ class _Member(TypedDict, total=False):
 
 
 @_exact
+class _Update(TypedDict, total=False):
+    continued_from: Count
+    rows_new: Count
+    optimizer: Literal["kept", "new"]
+    skill: float | None  # over the version before, on rows that neither was trained on
+    p_value: float | None
+    why: str
+
+
+@_exact
 class _Manifest(TypedDict, total=False):
     schema: int
+    version: Annotated[int, Field(ge=1)]
+    update: _Update  # of a version that continues another one
     state: Literal["training", "finished"]
     files: Annotated[dict[str, _File], Field(max_length=10_000)]
     started: str

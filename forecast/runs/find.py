@@ -16,6 +16,8 @@ from forecast.errors import ConfigError, ForecastError, MachineError, RunError, 
 from forecast.runs.documents import largest_document, parse_json
 from forecast.runs.files import path_aside, read_within
 from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, WEIGHTS, Run, open_checked, read_manifest
+from forecast.runs.versions import CURRENT, folder_in_place, folder_of_version, numbers_of_versions
+from forecast.tables.spelling import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -62,7 +64,7 @@ def find(run: Run | str | Path = "latest", *, runs_dir: Path | None = None) -> R
             first = phrase("forecast train weather", "forecast.train('weather')")
             raise RunError(f"There is no run in {runs_dir}.", f"Make one with: {first}")
         return runs[-1]
-    folder = _folder_of(name, runs_dir)
+    folder = folder_named(name, runs_dir)
     if folder is not None:
         return _open_one_version(folder)
     if name in unfinished_runs(runs_dir):
@@ -70,13 +72,14 @@ def find(run: Run | str | Path = "latest", *, runs_dir: Path | None = None) -> R
             f"The training of {name!r} is not finished.", f"Continue it with: {resume_command(name, runs_dir)}"
         )
     names = [other.name for other in all_runs(runs_dir=runs_dir)]
-    what, known = f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(names) or 'none'}."
+    known = f"{did_you_mean(name, names)}Runs: {', '.join(names) or 'none'}."
+    what = f"There is no run {name!r} in {runs_dir}."
     raise RunError(what, known, setting="run", value=name, allowed=names)
 
 
 def is_run(name: str, runs_dir: Path) -> bool:
     """Whether this is the name or path of a run, finished or not, or ``latest``."""
-    return name == "latest" or _folder_of(name, runs_dir) is not None or name in unfinished_runs(runs_dir)
+    return name == "latest" or folder_named(name, runs_dir) is not None or name in unfinished_runs(runs_dir)
 
 
 def open_run(path: Path) -> Run:
@@ -101,6 +104,22 @@ def open_run(path: Path) -> Run:
             "is read.",
         ) from None
     return Run(path, manifest, config)
+
+
+def versions_of(home: Path) -> tuple[list[Run], dict[str, ForecastError]]:
+    """The versions of a run that can be read, the oldest first; and by number why each other one cannot be.
+
+    Args:
+        home: The folder of the run.
+    """
+    runs: list[Run] = []
+    unreadable: dict[str, ForecastError] = {}
+    for number in numbers_of_versions(home):
+        try:
+            runs.append(open_run(folder_of_version(home, number)))
+        except (RunError, ConfigError) as error:
+            unreadable[str(number)] = error
+    return runs, unreadable
 
 
 def all_runs(*, runs_dir: Path | None = None) -> list[Run]:
@@ -137,8 +156,10 @@ def unfinished_runs(runs_dir: Path) -> list[str]:
     return sorted(path.name[1 : -len(".training")] for path in folders if (path / "checkpoints").is_dir())
 
 
-def resume_command(name: str, runs_dir: Path) -> str:
+def resume_command(name: str, runs_dir: Path, version: int = 1) -> str:
     """What continues an interrupted training, in the forms of each surface."""
+    if version > 1:
+        return run_command("update", name, runs_dir)
     if runs_dir == runs_folder(None):
         return phrase(f"forecast train --resume {name}", f"forecast.resume({name!r})")
     return phrase(
@@ -147,9 +168,9 @@ def resume_command(name: str, runs_dir: Path) -> str:
     )
 
 
-def run_command(command: Literal["predict", "report", "replay"], name: str, runs_dir: Path) -> str:
+def run_command(command: Literal["predict", "report", "replay", "update"], name: str, runs_dir: Path) -> str:
     """What is done with a finished run, in the forms of each surface."""
-    shell, arguments = f"forecast {command} {name}", repr(name)
+    shell, arguments = f"forecast {command} {name}{' --train' if command == 'update' else ''}", repr(name)
     if runs_dir != runs_folder(None):
         shell += f" --runs-dir {shlex.quote(str(runs_dir))}"
         arguments += f", runs_dir=Path({str(runs_dir)!r})"
@@ -157,11 +178,13 @@ def run_command(command: Literal["predict", "report", "replay"], name: str, runs
         "predict": f"forecast.predict({arguments})",
         "report": f"forecast.find({arguments}).report",
         "replay": f"forecast.replay({arguments})",
+        "update": f"forecast.update({arguments}, train=True)",
     }
     return phrase(shell, python[command])
 
 
-def _folder_of(name: str, runs_dir: Path) -> Path | None:
+def folder_named(name: str, runs_dir: Path) -> Path | None:
+    """The folder of a run by its name or path, be it damaged; None if there is none."""
     # os.path, because Path.is_file raises on a name that is too long.
     for path in (runs_dir / name, Path(name)):
         if os.path.isfile(path / "manifest.json"):
@@ -176,17 +199,25 @@ _MOST_VERSIONS = 100
 def _open_one_version(path: Path, preload: bool = True) -> Run:
     """Open a run that a training may be replacing; its small files are read now, because they would be gone then."""
     for _ in range(_MOST_VERSIONS):
-        before = _manifest_bytes(path)
+        before = _bytes_in_place(path)
         try:
-            run = open_run(path)
+            run = open_run(folder_in_place(path))
             preloaded = _read_small_files(run) if preload else {}
         except RunError:
-            if _manifest_bytes(path) == before:
+            if _bytes_in_place(path) == before:
                 raise
         else:
-            if _manifest_bytes(path) == before:
+            if _bytes_in_place(path) == before:
                 return replace(run, preloaded=preloaded)
     raise RunError(f"The run {path} keeps being replaced.", "Wait until its trainings are over.")
+
+
+def _bytes_in_place(path: Path) -> bytes:
+    """What changes when another version is put in place, or the run is replaced."""
+    manifest = _manifest_bytes(path)
+    with suppress(RunError):
+        return manifest + read_within(path, CURRENT, largest_document())
+    return manifest
 
 
 def _manifest_bytes(path: Path) -> bytes:

@@ -27,6 +27,7 @@ from forecast.runs.documents import (
     scaler_from_json,
 )
 from forecast.runs.files import open_within, read_within, sha256_of
+from forecast.runs.versions import VERSIONS
 from forecast.shown import Shown
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Run(Shown):
     """A finished run, opened for reading. Files are checked against the manifest's hashes when they are read.
 
     Args:
-        path: The run folder.
+        path: The folder of this version of it.
         manifest: The content of manifest.json.
         config: The resolved configuration.
         preloaded: The content of files that were read when it was opened, all of one version of the run.
@@ -106,8 +107,19 @@ class Run(Shown):
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.path.name
+        """The name of the folder of its first version."""
+        return self.home.name
+
+    @property
+    def version(self) -> int:
+        """Which version of the run it is: 1 as it was trained, and one more each time that it was continued."""
+        return int(self.manifest.get("version", 1))
+
+    @property
+    def home(self) -> Path:
+        """The folder of the run, which is that of its first version and holds the others."""
+        is_within = self.version > 1 and self.path.parent.name == VERSIONS
+        return self.path.parent.parent if is_within else self.path
 
     @property
     def data(self) -> dict[str, Any]:

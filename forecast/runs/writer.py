@@ -34,6 +34,7 @@ from forecast.runs.find import (
 )
 from forecast.runs.run import SCHEMA, Run, read_manifest
 from forecast.runs.table_files import table_to_bytes
+from forecast.runs.versions import folder_of_version, numbers_of_versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +45,11 @@ _OVERWRITE = f"Train again with {setting('overwrite', True)}."
 
 # Paths of files that a run may have although its manifest does not list them, or cannot be read.
 _OWN = re.compile(
-    r"(manifest|config|scaler|metrics|gradients|explain/explain)\.json|((baseline/)?weights|refit|calibration|ranges)\.npz|"
+    r"current\.json|(versions/(\d+|\.\d+\.training)/)?("
+    r"(manifest|config|scaler|metrics|gradients|explain/explain)\.json|"
+    r"((baseline/)?(weights|optimizer)|refit|calibration|ranges)\.npz|"
     r"((baseline/)?history|forecast|test_forecasts)\.csv|test_forecasts\.parquet|report\.html|(plots|explain)/\d-[\w-]+\.(png|svg)|"
-    r"checkpoints/.*|(.*/)?\.[^/]*\.tmp"
+    r"checkpoints/.*|(.*/)?\.[^/]*\.tmp)"
 )
 
 
@@ -56,16 +59,18 @@ class RunWriter:
     Args:
         runs_dir: Where runs live.
         name: Name of the run.
+        version: Which version of it: 1 unless it is continued.
     """
 
-    def __init__(self, runs_dir: Path, name: str) -> None:
+    def __init__(self, runs_dir: Path, name: str, version: int = 1) -> None:
         if not can_name_a_run(name):
             raise ConfigError(
                 f"{name!r} cannot be the name of a run.",
                 f"Use up to 100 letters, digits, dots, dashes and underscores, without {STREAM_STATE} at the end.",
             )
-        self.name, self.runs_dir, self.path = name, runs_dir, runs_dir / name
-        self.folder = runs_dir / f".{name}.training"
+        self.name, self.runs_dir, self.version = name, runs_dir, version
+        self.path = folder_of_version(runs_dir / name, version)
+        self.folder = self.path.with_name(f".{self.path.name}.training")
         self.lock = runs_dir / f".{name}.lock"
 
     @property
@@ -76,7 +81,13 @@ class RunWriter:
     @property
     def resume_command(self) -> str:
         """What continues an interrupted training, in the forms of each surface."""
-        return resume_command(self.name, self.runs_dir)
+        return resume_command(self.name, self.runs_dir, self.version)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is a training that can be continued."""
+        # Without checkpoints it is a run that was replaced, and a kill came before it was deleted.
+        return self.checkpoints.is_dir() and (self.folder / "manifest.json").exists()
 
     def begin(self, manifest: dict[str, Any], config: Config, overwrite: bool) -> list[str]:
         """Make the hidden folder, with the configuration and the first manifest in it.
@@ -97,7 +108,7 @@ class RunWriter:
             )
         if self.path.exists() and not is_folder_of_run(self.path):
             raise ConfigError(f"{self.path} is not a run, so it is not replaced.", f"{another}.")
-        if self.name in unfinished_runs(self.runs_dir) and not overwrite:
+        if self.is_unfinished and not overwrite:
             raise ConfigError(
                 f"An unfinished training of {self.name!r} is there.",
                 f"Continue it with: {self.resume_command}\nOr start over with {setting('overwrite', True)}.",
@@ -109,7 +120,7 @@ class RunWriter:
             if self.folder.exists():
                 shutil.rmtree(self.folder)
             self.checkpoints.mkdir(parents=True)
-            sync_folder(self.runs_dir)
+            sync_folder(self.folder.parent)
         except OSError as error:
             raise MachineError(
                 f"Cannot write {self.folder}: {error.strerror}.",
@@ -129,8 +140,8 @@ class RunWriter:
         Raises:
             RunError: If there is none of that name.
         """
-        unfinished = unfinished_runs(self.runs_dir)
-        if self.name not in unfinished:
+        if not self.is_unfinished:
+            unfinished = unfinished_runs(self.runs_dir)
             if (self.path / "manifest.json").exists():
                 raise RunError(
                     f"The run {self.name!r} is finished, so there is nothing to resume.", self._advise_on_finished()
@@ -250,8 +261,11 @@ def foreign_files(folder: Path) -> list[str]:
     if folder.is_symlink() or not folder.is_dir():
         return []
     own: set[str] = set()
-    with suppress(RunError):
-        own |= read_manifest(folder).get("files", {}).keys()
+    for version in numbers_of_versions(folder):
+        of_version = folder_of_version(folder, version)
+        with suppress(RunError):
+            files = read_manifest(of_version).get("files", {})
+            own |= {(of_version / name).relative_to(folder).as_posix() for name in files}
     found = []
     for within, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(within, name))]

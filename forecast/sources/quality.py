@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +14,11 @@ from forecast.config import ReadOptions
 from forecast.data.clock import STEP
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, quote
+from forecast.memory import core_count
 from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row, without_missing
+
+# Values of a panel below which to start threads takes longer than to look at its columns one after another.
+_WORTH_THREADS = 20_000
 
 # A sensor that repeats this share of its readings may be stuck without notice: it seldom moves.
 _SELDOM_MOVES = 0.7
@@ -53,9 +56,11 @@ class ColumnReport:
 
 def inspect_columns(panel: Panel, options: ReadOptions | None = None) -> tuple[ColumnReport, ...]:
     """A report on each column of a panel, in its order; advice keeps the options that the panel was read with."""
-    report = partial(_report, panel, options=options or ReadOptions())
-    with ThreadPoolExecutor(os.cpu_count()) as cores:
-        return tuple(cores.map(report, range(len(panel.columns))))
+    report, columns = partial(_report, panel, options=options or ReadOptions()), range(len(panel.columns))
+    if panel.values.size < _WORTH_THREADS:
+        return tuple(map(report, columns))
+    with ThreadPoolExecutor(core_count()) as cores:
+        return tuple(cores.map(report, columns))
 
 
 def panel_warnings(panel: Panel, options: ReadOptions | None = None) -> tuple[str, ...]:

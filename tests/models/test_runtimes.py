@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from forecast.models.backends import onnx
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.onnx import OnnxRuntime
+from forecast.models.backends.tensorflow import tf
 from forecast.models.cells import ACTIVATIONS
 from forecast.models.network import Network, Shape, gather_windows, weight_shapes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES
@@ -66,6 +67,15 @@ DESIGNS: dict[str, tuple[dict[str, Any], Shape]] = {
 }
 
 
+@pytest.fixture
+def traced(variant: str) -> Iterator[None]:
+    """For one cell TensorFlow runs what it traced; for the others the same operators at once, which is quick."""
+    tf.config.run_functions_eagerly(variant != "lstm")
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize(("settings", "shape"), DESIGNS.values(), ids=DESIGNS)
 @pytest.mark.parametrize("variant", variants())
 def test_all_compute_every_cell(variant: str, settings: dict[str, Any], shape: Shape) -> None:

@@ -51,7 +51,7 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         explained = Explained(explanation.sentences, pictures)
     return RunResults(
         name=run.name,
-        replay=rendered(run_command("replay", run.name, run.path.parent), "shell"),
+        replay=rendered(run_command("replay", run.name, run.home.parent), "shell"),
         manifest=run.manifest,
         prepared=prepare(panel, run.config),
         evaluation=Evaluation(run.metrics, run.test_forecasts),

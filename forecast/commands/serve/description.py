@@ -16,7 +16,9 @@ class Refusal(BaseModel):
     """Why a request was refused, and what to do."""
 
     error: str
-    advice: str = ""
+    kind: Annotated[str, Field(description="Of the error: data, server, machine …")]
+    setting: Annotated[str | None, Field(description="The setting that it is about; null for none.")] = None
+    hint: Annotated[str, Field(description="What to do.")] = ""
 
 
 class Health(BaseModel):
@@ -55,6 +57,7 @@ class ServedModel(BaseModel):
     verdict: Annotated[str, Field(description="Whether the model is better than simple forecasts.")]
     scores: Annotated[dict[str, dict[str, Any]], Field(description="On the test span, by model.")]
     finished: Annotated[str, Field(description="When the run was made.")]
+    run_version: Annotated[int, Field(description="Of the run: 1 as it was trained, then one more by each update.")]
     version: Annotated[str, Field(description="Of forecast.")]
 
 
@@ -80,6 +83,7 @@ def describe(service: Service) -> ServedModel:
         verdict=metrics["verdict"],
         scores=metrics["models"],
         finished=run.manifest["finished"],
+        run_version=run.version,
         version=VERSION,
     )
 

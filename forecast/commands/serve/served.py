@@ -1,4 +1,4 @@
-"""The runs that a server has, each loaded again when another one has taken its place."""
+"""The runs that a server has, each loaded again when another one, or a later version, has taken its place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 
+from forecast.archive.store import Archive
 from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
@@ -14,6 +15,7 @@ from forecast.data.prepare import count_targets
 from forecast.errors import ConfigError, ForecastError
 from forecast.runs.find import find
 from forecast.runs.run import Run
+from forecast.runs.versions import CURRENT
 
 # Seconds between two looks at the folders of the runs.
 _LOOK_EVERY = 1.0
@@ -26,20 +28,21 @@ class ServedRuns(Mapping[str, Service]):
         runs: At least one.
         max_rows: The most rows of a request; None for what suits each run.
         metrics: Counts what they forecast.
+        keep: Keep what they forecast in their archives.
 
     Raises:
         RunError: If one is damaged.
         ConfigError: If two have the same name, or one needs more rows.
     """
 
-    def __init__(self, runs: Sequence[Run], max_rows: int | None, metrics: Metrics) -> None:
-        self._max_rows, self._metrics = max_rows, metrics
+    def __init__(self, runs: Sequence[Run], max_rows: int | None, metrics: Metrics, keep: bool = False) -> None:
+        self._max_rows, self._metrics, self._keep = max_rows, metrics, keep
         self._services: dict[str, Service] = {}
         self._seen: dict[str, object] = {}
         for run in runs:
             if run.name in self._services:
                 raise ConfigError(f"Two of the runs are called {run.name}.", "Name each run once.")
-            self._seen[run.name] = _version_of(run.path)
+            self._seen[run.name] = _version_of(run.home)
             self._services[run.name] = self._load(run)
 
     def __getitem__(self, name: str) -> Service:
@@ -64,22 +67,25 @@ class ServedRuns(Mapping[str, Service]):
     def reload(self, note: Callable[[str], None]) -> None:
         """Load the runs that have been replaced; one that cannot be read is served on as it was."""
         for name, service in list(self._services.items()):
-            path = service.run.path
-            version = _version_of(path)
+            home = service.run.home
+            version = _version_of(home)
             if version is None or version == self._seen[name]:  # none: it is just being replaced
                 continue
             self._seen[name] = version
             try:
-                self._services[name] = self._load(find(str(path.resolve())))
+                self._services[name] = self._load(find(str(home.resolve())))
             except ForecastError as error:
                 note(
                     f"{name} was replaced by a run that cannot be served; the one before is served on: {error.message}"
                 )
             else:
-                note(f"{name} was replaced, and is served as of {self._services[name].run.manifest['finished']}")
+                run = self._services[name].run
+                which = f" in version {run.version}" if run.version > 1 else ""
+                note(f"{name} was replaced, and is served{which} as of {run.manifest['finished']}")
 
     def _load(self, run: Run) -> Service:
-        return Service(run, RequestReader(run, self._max_rows), self._metrics)
+        archive = Archive.open(run) if self._keep else None
+        return Service(run, RequestReader(run, self._max_rows), self._metrics, archive)
 
 
 def columns_of(run: Run) -> list[str]:
@@ -89,10 +95,15 @@ def columns_of(run: Run) -> list[str]:
     return [*targets, *data.covariates, *data.known]
 
 
-def _version_of(path: Path) -> object:
+def _version_of(home: Path) -> object:
     """What tells one version of a run from the next; None while there is none."""
+    manifest = _identity(home / "manifest.json")
+    return None if manifest is None else (manifest, _identity(home / CURRENT))
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
     try:
-        manifest = (path / "manifest.json").stat()
+        status = path.stat()
     except OSError:
         return None
-    return manifest.st_ino, manifest.st_mtime_ns, manifest.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -144,6 +144,8 @@ class Server:
         while self._accept():
             pass
         self._listening.close()
+        for connection in self._connections:
+            connection.keep_no_longer()
         await asyncio.sleep(_ARRIVAL)
         for connection in list(self._connections):
             connection.end()

@@ -20,6 +20,7 @@ from forecast.data.panel import Floats
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.models.cells import CELLS
 from forecast.runs.files import read_within, write_atomically
+from forecast.runs.find import versions_of
 from forecast.runs.run import Run
 
 # The states of each network by its name, each [S, U].
@@ -206,7 +207,9 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> tuple[di
     except ValueError:
         raise RunError(f"{path} is not a state of a stream, or is damaged.", restart) from None
     strange = set(recent) - set(run.data["series_ids"])
-    if saved.weights != _weights_hash(run) or (strange and not run.takes_unseen_series):
+    # The rows are those of any version of the run; the states that its networks carry are of one alone.
+    alike = [run] if run.config.network.carries_states else [run, *versions_of(run.home)[0]]
+    if saved.weights not in map(_weights_hash, alike) or (strange and not run.takes_unseen_series):
         raise RunError(f"{path} is the state of another training than {run.name}.", restart)
     return recent, saved.header
 

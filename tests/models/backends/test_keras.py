@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,12 @@ def layer_config(config: NetworkConfig) -> dict[str, Any]:
     return layer | cell | parts_of_weights | of_layer
 
 
+@cache
+def default_layer(cell: str, rolled: bool) -> dict[str, Any]:
+    """What the layer of a cell says of itself where nothing is asked for, or nothing but a loop."""
+    return layer_config(parts(cell=cell, unroll=False) if rolled else parts(cell=cell))
+
+
 def plain(value: object) -> object:
     """The class of a serialised part; anything else as it is."""
     return value["class_name"] if isinstance(value, dict) else value
@@ -174,9 +181,7 @@ def plain(value: object) -> object:
 def test_each_option_reaches_the_layer_and_no_other_changes(cell: str, option: str) -> None:
     options = options_of(cell)
     value, expected = options[option]
-    default, changed = layer_config(parts(cell=cell)), layer_config(parts(cell=cell, **{option: value}))
-    if option == "unroll":
-        default = layer_config(parts(cell=cell, unroll=False))
+    default, changed = default_layer(cell, option == "unroll"), layer_config(parts(cell=cell, **{option: value}))
     assert plain(changed[option]) == expected != plain(default[option])
     if option.endswith("_regularizer"):
         assert changed[option]["config"]["l2"] == value
