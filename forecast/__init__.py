@@ -60,6 +60,7 @@ _HOMES = {
     "compare": "commands.compare.compare",
     "explain": "commands.explain.explain",
     "audit": "commands.audit.audit",
+    "anomalies": "commands.anomalies.anomalies",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
     "rollback": "commands.rollback",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from forecast import plots as plots
     from forecast.choices.defaults import Choice as Choice
     from forecast.choices.defaults import resolve as resolve
+    from forecast.commands.anomalies.anomalies import anomalies as anomalies
     from forecast.commands.audit.audit import audit as audit
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare

@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "Look inside",
     "serve": "Use",
     "stream": "Use",
+    "anomalies": "Use",
     "export": "Use",
     "rollback": "Use",
     "datasets": "Maintain",
