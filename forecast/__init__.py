@@ -58,6 +58,7 @@ _HOMES = {
     "evaluate": "commands.evaluate.evaluate",
     "backtest": "commands.backtest.backtest",
     "compare": "commands.compare.compare",
+    "tune": "commands.tune.tune",
     "explain": "commands.explain.explain",
     "audit": "commands.audit.audit",
     "anomalies": "commands.anomalies.anomalies",
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
+    from forecast.commands.tune.tune import tune as tune
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings
