@@ -59,6 +59,13 @@ KnownForecasts = Annotated[
 ]
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep",
+        help="Keep what is forecast, for forecast score: in the run's folder, or the database FORECAST_ARCHIVE.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RequireSkill = Annotated[
     list[str] | None,

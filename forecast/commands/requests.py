@@ -18,7 +18,6 @@ from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters, newest_columns
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
-from forecast.runs.csv_tables import to_records
 from forecast.runs.rows import lacks_issues, new_panel, refuse_no_numbers, scaler_of
 from forecast.runs.run import Run
 from forecast.sources.read import Source
@@ -47,6 +46,10 @@ class ForecastRequest:
         pairs = [(self.newest.rows, self.newest.windows), *([] if self.since is None else [self.since])]
         return [(rows, windows.starts) for rows, windows in pairs]
 
+    def fingerprint(self) -> str:
+        """That of the newest rows, as an archive keeps it."""
+        return self.newest.rows.panel.fingerprint()
+
     def updated_intervals(self, models: Mapping[str, Model]) -> Intervals | None:
         """The intervals, updated by the errors since the run was made."""
         if self.intervals is None or self.since is None:
@@ -63,10 +66,10 @@ class ForecastRequest:
         """The forecast, as from `predict`, some series at a time."""
         return (pd.DataFrame(columns, copy=False) for columns in self.columns(models))
 
-    def records(self, models: Mapping[str, Model]) -> list[dict[str, Any]]:
-        """The forecast as values of JSON."""
+    def whole(self, models: Mapping[str, Model]) -> dict[str, Any] | pd.DataFrame:
+        """The forecast by column, as a table only where it has several parts."""
         first, *others = self.columns(models)
-        return to_records(pd.concat(map(pd.DataFrame, [first, *others])) if others else first)
+        return pd.concat(map(pd.DataFrame, [first, *others])) if others else first
 
     def columns(self, models: Mapping[str, Model]) -> Iterator[dict[str, Any]]:
         """The columns of the forecast in long format, some series at a time.

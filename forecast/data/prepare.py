@@ -169,12 +169,8 @@ class Rows:
 
     @cached_property
     def unique_ids(self) -> tuple[tuple[str, ...], ...]:
-        """The ``unique_id`` of each series and target, [S][D]: name of the series, of the target, or both."""
-
-        def name(series: str, target: str) -> str:
-            return (series or target) if self.n_targets == 1 else f"{series}/{target}" if series else target
-
-        return tuple(tuple(name(series, target) for target in self.targets) for series in self.panel.series_ids)
+        """As of `unique_ids_of`."""
+        return unique_ids_of(self.panel, self.targets)
 
     @property
     def angles(self) -> frozenset[str]:
@@ -444,6 +440,12 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
     """The table of `long_columns`."""
     # Not copied: each column by itself, so that it can be let go by itself.
     return pd.DataFrame(long_columns(rows, windows, picked, columns), copy=False)
+
+
+def unique_ids_of(panel: Panel, targets: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The ``unique_id`` of each series and target, [S][D]: name of the series, of the target, or both."""
+    alone = len(targets) == 1
+    return tuple(tuple((s or t) if alone else f"{s}/{t}" if s else t for t in targets) for s in panel.series_ids)
 
 
 def long_columns(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> dict[str, Any]:

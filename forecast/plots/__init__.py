@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forecast.plots.error_plots import plot_error_by_step
     from forecast.plots.figure import (
         FILE,
         PHONE,
@@ -17,16 +18,10 @@ if TYPE_CHECKING:
         to_png,
         to_svg,
     )
-    from forecast.plots.run_plots import (
-        PLOTS,
-        Plot,
-        plot_error_by_step,
-        plot_examples,
-        plot_forecast,
-        plot_test_span,
-        plot_training,
-    )
+    from forecast.plots.forecast_plots import plot_examples, plot_forecast, plot_test_span
+    from forecast.plots.run_plots import PLOTS, Plot
     from forecast.plots.style import Labels, LineStyle
+    from forecast.plots.training_plot import plot_training
 
 __all__ = [
     "FILE",

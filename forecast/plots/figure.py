@@ -29,6 +29,7 @@ from forecast.plots.style import LineStyle, printable
 
 DPI = 130
 GREY, DARK_GREY = "#888888", "#555555"  # of reference lines, and of small text
+MOST_MARKERS = 64  # across a whole figure; with more, they touch each other
 _MARGIN = 0.12  # inches between the figure's edge and its head
 
 # DejaVu Sans comes with matplotlib and has no CJK; the others supply that, where the machine has them.
@@ -313,3 +314,9 @@ def _saved(figure: PlotFigure, write: Callable[..., None], metadata: dict[str, N
     with styled():
         write(file, metadata=metadata)
     return file.getvalue()
+
+
+def write_above(axes: Axes, time: np.datetime64, text: str, ha: str) -> None:
+    """Write above the plot, at a time."""
+    axes.annotate(text, (time, 1.01), xycoords=axes.get_xaxis_transform(), ha=ha, va="bottom", size=8.5,
+                  color=DARK_GREY)  # fmt: skip

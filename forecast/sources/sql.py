@@ -44,14 +44,14 @@ def without_password(text: str) -> str:
 
 def lasting_address(address: str) -> str:
     """An address that leads to the same database from any folder, without the password."""
-    if path := _sqlite_path(address):
+    if path := sqlite_path(address):
         return f"sqlite:///{path.resolve()}"
     return without_password(address)
 
 
 def is_database_there(address: str) -> bool:
     """Whether a database may be asked again; of a server nobody knows before."""
-    path = _sqlite_path(address)
+    path = sqlite_path(address)
     return path is None or path.is_file()
 
 
@@ -71,7 +71,7 @@ def read_query(address: str, query: str | None) -> pd.DataFrame:
         DataError: If the query is refused, or returns no columns.
         MachineError: If the database cannot be reached, or the library for it is missing.
     """
-    path = _sqlite_path(address)
+    path = sqlite_path(address)
     return _ask_sqlite(address, path, query) if path is not None else _ask_server(address, query)
 
 
@@ -104,22 +104,9 @@ _TABLES = "select name from sqlite_master where type in ('table', 'view') and na
 
 def _ask_server(address: str, query: str | None) -> pd.DataFrame:
     shown = without_password(address)
-    try:
-        import sqlalchemy
-    except ImportError:
-        raise MachineError(
-            f"{shown}: databases beside SQLite need SQLAlchemy.", "Type: pip install 'forecast-lstm[sql]'"
-        ) from None
-    try:
-        # Its name alone is an older driver's, which knows no Python of today.
-        engine = sqlalchemy.create_engine(re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", address))
-    except ImportError as error:
-        raise MachineError(
-            f"{shown}: its driver is missing: {error.name}.", f"Type: pip install {error.name}"
-        ) from None
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        what = without_password(str(error)).rstrip(".")
-        raise MachineError(f"{shown} cannot be asked: {what}.", "It is like postgresql://user@host/database.") from None
+    engine = engine_of(address)
+    import sqlalchemy
+
     try:
         with engine.connect() as connection:
             if query is None:
@@ -136,6 +123,31 @@ def _ask_server(address: str, query: str | None) -> pd.DataFrame:
         raise DataError(f"{shown} refuses the query: {what}.", _look_at_tables(shown)) from None
     finally:
         engine.dispose()
+
+
+def engine_of(address: str) -> Any:
+    """SQLAlchemy's engine for a database beside SQLite; nothing is asked of the database yet.
+
+    Raises:
+        MachineError: If the library, or the driver of the database, is missing.
+    """
+    shown = without_password(address)
+    try:
+        import sqlalchemy
+    except ImportError:
+        raise MachineError(
+            f"{shown}: databases beside SQLite need SQLAlchemy.", "Type: pip install 'forecast-lstm[sql]'"
+        ) from None
+    try:
+        # Its name alone is an older driver's, which knows no Python of today.
+        return sqlalchemy.create_engine(re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", address))
+    except ImportError as error:
+        raise MachineError(
+            f"{shown}: its driver is missing: {error.name}.", f"Type: pip install {error.name}"
+        ) from None
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        what = without_password(str(error)).rstrip(".")
+        raise MachineError(f"{shown} cannot be asked: {what}.", "It is like postgresql://user@host/database.") from None
 
 
 def _frame(names: list[str], cursor: _Cursor) -> pd.DataFrame:
@@ -175,7 +187,7 @@ def _look_at_tables(address: str) -> str:
     return f"Its tables: {call_to_read(address)}"
 
 
-def _sqlite_path(address: str) -> Path | None:
+def sqlite_path(address: str) -> Path | None:
     """The file of an SQLite database, whose path follows three slashes; None for other databases."""
     found = re.fullmatch(r"sqlite(?:\+pysqlite)?:///?(.*)", address)
     return Path(os.path.expanduser(found[1])) if found else None

@@ -8,8 +8,8 @@ import pytest
 
 from forecast.data.clock import Clock
 from forecast.plots.diagnosis import errors_by_clock, reliability_of, residuals_of
+from forecast.plots.error_plots import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
 from forecast.plots.figure import FILE, PHONE, SCREEN, PageSize, PlotFigure, to_svg
-from forecast.plots.run_plots import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
 from forecast.plots.style import Labels
 
 pytestmark = pytest.mark.filterwarnings("error")

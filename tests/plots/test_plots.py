@@ -18,17 +18,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from forecast.data.clock import Clock
+from forecast.plots.error_plots import plot_error_by_step
 from forecast.plots.figure import FILE, PHONE, SCREEN, PageSize, PlotFigure, format_axes, gap_rows, to_png, to_svg
-from forecast.plots.run_plots import (
-    plot_error_by_step,
-    plot_examples,
-    plot_forecast,
-    plot_test_span,
-    plot_training,
-)
+from forecast.plots.forecast_plots import plot_examples, plot_forecast, plot_test_span
 from forecast.plots.style import MODEL, NAIVE, Labels
+from forecast.plots.training_plot import plot_training
 
 LABELS = Labels("weather", "temperature", "°C", Clock("MS"), "stacked-lstm", "rnn")
 MODELS = ("stacked-lstm", "rnn", "persistence", "seasonal-naive", "drift")
@@ -60,7 +57,7 @@ def every_plot(forecasts: pd.DataFrame, past: pd.DataFrame, labels: Labels, verd
         plot_test_span(forecasts, uid, labels, verdict=verdict),
         plot_examples(forecasts, past, uid, labels, 36, verdict=verdict),
         plot_error_by_step(by_step, labels, verdict=verdict),
-        plot_training(history, labels, verdict=verdict),
+        plot_training(history, dict.fromkeys(history, 2), labels, verdict=verdict),
         plot_forecast(past.iloc[:-horizon], forecasts.tail(horizon), uid, labels, 36, verdict=verdict),
     ]
 
@@ -189,18 +186,34 @@ def test_error_by_step() -> None:
     assert [tick for tick in axes.get_xticks() if 0.5 <= tick <= 3.5] == [1, 2, 3]
 
 
-def test_training_marks_the_epoch_of_the_lowest_loss() -> None:
-    lstm = epochs([8, 2, 3], validation_loss=[3, 2, 1])
-    figure = plot_training({"stacked-lstm": lstm, "rnn": epochs([8, 0.5, 1])}, LABELS)
+def test_training_marks_the_epoch_that_was_kept() -> None:
+    histories = {"stacked-lstm": epochs([8, 2, 3]), "rnn": epochs([8, 0.5, 1])}
+    figure = plot_training(histories, {"stacked-lstm": 3, "rnn": 2}, LABELS)
     (axes,) = figure.axes
-    assert values(axes, "stacked LSTM, validation (best: epoch 3)") == [8, 2, 3]
-    assert values(axes, "vanilla RNN, validation (best: epoch 2)") == [8, 0.5, 1]
+    assert values(axes, "stacked LSTM, validation (kept: epoch 3)") == [8, 2, 3]
+    assert values(axes, "vanilla RNN, validation (kept: epoch 2)") == [8, 0.5, 1]
     assert values(axes, "stacked LSTM, training") == [4, 1, 1.5]
-    assert {(3, 3), (2, 0.5)} <= {(*line.get_xdata(), *line.get_ydata()) for line in axes.get_lines()}
+    assert marked(axes) == {(3, 3), (2, 0.5)}
     assert axes.get_ylabel() == "mean absolute error (°C), logarithmic"
-    assert plot_training({"rnn": epochs([0, 0])}, LABELS).axes[0].get_yscale() == "linear"
-    unjudged = plot_training({"stacked-lstm": epochs([np.nan]).assign(mae=1.0)}, LABELS)
+
+
+def test_training_marks_no_epoch_where_none_was_kept() -> None:
+    figure = plot_training({"rnn": epochs([3, 2])}, {"rnn": 0}, LABELS)
+    assert legend(figure) == ["vanilla RNN, validation (no epoch was kept)", "vanilla RNN, training"]
+    assert not marked(figure.axes[0])
+    assert "no epoch was better" in " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
+
+
+def test_training_without_validation_is_drawn() -> None:
+    assert plot_training({"rnn": epochs([0, 0])}, {"rnn": 1}, LABELS).axes[0].get_yscale() == "linear"
+    unjudged = plot_training({"stacked-lstm": epochs([np.nan]).assign(mae=1.0)}, {"stacked-lstm": 1}, LABELS)
     assert legend(unjudged) == ["stacked LSTM, training"]
+
+
+def marked(axes: Axes) -> set[tuple[float, float]]:
+    """Where the large markers are."""
+    large = [line for line in axes.get_lines() if line.get_markersize() == 9]
+    return {(x, y) for line in large for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
 
 
 def test_newest_forecast_follows_the_last_of_its_lookback() -> None:

@@ -60,18 +60,16 @@ def command(
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.fetch.fetch import choose_source, describe, to_record
     from forecast.errors import ConfigError
-    from forecast.sources.services.download import download, is_address
+    from forecast.sources.services.download import is_address
     from forecast.sources.services.fetch import fetch
 
     if hourly and daily:
         raise ConfigError("--hourly and --daily exclude each other.", "Give one of them.")
     progress = ConsoleProgress(quiet)
-    if is_address(kind):
-        with progress.stopping_on_signals():
-            path = download(kind, refresh=refresh, data_dir=data_dir, progress=progress)
-        print_json({"path": str(path)}) if as_json else say(str(path))
-        return
-    source = choose_source(kind, names or [], place or [], latitude, longitude, station or [], service)
+    is_file = is_address(kind)
+    source = (
+        kind if is_file else choose_source(kind, names or [], place or [], latitude, longitude, station or [], service)
+    )
     with progress.stopping_on_signals():
         fetched = fetch(
             source,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from forecast.errors import ConfigError
@@ -12,6 +11,7 @@ from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.fetch import Fetched
 from forecast.sources.services.naming import parse_names, source_of
 from forecast.sources.services.ncei import STATION
+from forecast.tables.spelling import did_you_mean
 
 
 def choose_source(
@@ -30,10 +30,9 @@ def choose_source(
     """
     kinds = list(dict.fromkeys(known.kind for known in SERVICES.values()))
     if kind not in kinds:
-        near = get_close_matches(kind, kinds, 1)
         raise ConfigError(
             f"fetch: there is no {kind!r} to get.",
-            (f"Did you mean {near[0]}? " if near else "") + f"There is {', '.join(kinds)}.",
+            f"{did_you_mean(kind, kinds)}There is {', '.join(kinds)}.",
         )
     if kind != "weather" and (places or stations or latitude is not None or longitude is not None):
         raise ConfigError(
@@ -58,6 +57,12 @@ def choose_source(
 
 def describe(fetched: Fetched) -> Iterator[str]:
     """What was fetched: the file, what it holds, whose it is, and what to do next."""
+    if fetched.table is None:
+        yield str(fetched.path)
+        if fetched.was_there:
+            yield "  it was there; --refresh asks for it again"
+        yield f"next: forecast train {shlex.quote(fetched.source)}"
+        return
     about, frame = fetched.table.about, fetched.table.frame
     first, last = (_time(frame["ds"], edge) for edge in ("min", "max"))
     columns = ", ".join(f"{name} ({unit})" if (unit := about["units"].get(name)) else name for name in about["columns"])
@@ -88,6 +93,8 @@ def describe(fetched: Fetched) -> Iterator[str]:
 
 def to_record(fetched: Fetched) -> dict[str, Any]:
     """What was fetched, as JSON types."""
+    if fetched.table is None:
+        return {"path": str(fetched.path), "source": fetched.source, "was_there": fetched.was_there}
     about, frame = fetched.table.about, fetched.table.frame
     return {
         "path": str(fetched.path),

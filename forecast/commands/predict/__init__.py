@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import AsJson, Keep, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
 EXAMPLES = (
     "forecast predict mine",
     "forecast predict mine newer.csv -o next-day.csv",
     "forecast predict mine --plot next-day.png",
+    "forecast predict mine newer.csv --keep",
 )
 
 
@@ -28,6 +29,7 @@ def command(
         int | None, typer.Option(min=1, max=10_000, help="Draw this many sample paths instead of the forecast.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides which paths.")] = 0,
+    keep: Keep = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -53,26 +55,30 @@ def command(
         raise ConfigError(
             "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
         )
+    if keep and paths is not None:
+        raise ConfigError(
+            "--keep keeps the forecast, and --paths asks for paths instead.", "Give one of them at a time."
+        )
     found = find(run, runs_dir=runs_dir)
     if known_forecasts is not None:
         from forecast.runs.rows import with_forecasts_of
 
         found = with_forecasts_of(found, known_forecasts)
-    if source is None and plot is None and paths is None:
+    if source is None and plot is None and paths is None and not keep:
         forecast = stored_forecast(found, progress)
     else:
         from forecast.commands.predict.predict import predict, predict_and_draw, predict_into, sample_paths
 
         if source is not None and output is not None and not (plot or paths or as_json):
-            warn_of_age(predict_into(output, found, source, progress), found, progress)
+            warn_of_age(predict_into(output, found, source, progress, keep), found, progress)
             progress.note(f"forecast: {output}")
             return
         if paths is not None:
             forecast = sample_paths(found, source, count=paths, seed=seed, progress=progress)
         elif plot is None:
-            forecast = predict(found, source, progress=progress)
+            forecast = predict(found, source, keep=keep, progress=progress)
         else:
-            forecast, pictures = predict_and_draw(found, source, progress=progress)
+            forecast, pictures = predict_and_draw(found, source, keep=keep, progress=progress)
             for number, picture in enumerate(pictures):
                 path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
                 write_output(path, picture)

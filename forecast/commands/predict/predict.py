@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import pandas as pd
 
+from forecast.archive.store import Archive
 from forecast.commands.console import say
 from forecast.commands.predict.stored import stored_forecast
 from forecast.commands.progress import shown_by_default
@@ -33,18 +34,33 @@ _InPandas = str | Path | Panel | pd.DataFrame | pd.Series | None
 
 @overload
 def predict(
-    run: Run | str, source: _InPandas = None, *, runs_dir: Path | None = None, progress: Progress | None = None
+    run: Run | str,
+    source: _InPandas = None,
+    *,
+    keep: bool | str = False,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame: ...
 
 
 @overload
 def predict(
-    run: Run | str, source: Source, *, runs_dir: Path | None = None, progress: Progress | None = None
+    run: Run | str,
+    source: Source,
+    *,
+    keep: bool | str = False,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> Any: ...
 
 
 def predict(
-    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
+    run: Run | str,
+    source: Source | None = None,
+    *,
+    keep: bool | str = False,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> Any:
     """The forecast of the H steps after the last row: unique_id, ds, cutoff and a column for each model.
 
@@ -53,22 +69,30 @@ def predict(
     Args:
         run: A run or its name.
         source: New rows to forecast from, with the run's own scaler; None for the rows that it was trained on.
+        keep: Keep the forecast, so that `forecast.score` can tell how good it was: in the run's folder, or in the
+            database of an address, that of FORECAST_ARCHIVE if there is one.
         runs_dir: Where runs live.
         progress: Receives notes, warnings and progress.
 
     Raises:
         DataError: If the new rows do not fit the run.
         RunError: If its weights are damaged or missing.
+        MachineError: If the forecast cannot be kept.
     """
     progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
+    archive = Archive.open(run, None if keep is True else keep) if keep else None
     if source is not None:
         request = request_forecast(run, source, progress)
-        return like(source, request.forecast(load_models(run, run.forecast_weights)))
-    return stored_forecast(run, progress)
+        forecast = request.forecast(load_models(run, run.forecast_weights))
+    else:
+        request, forecast = None, stored_forecast(run, progress)
+    if archive is not None:
+        archive.keep(forecast, run.data["fingerprint"] if request is None else request.fingerprint())
+    return like(source, forecast)
 
 
-def predict_into(path: Path, run: Run, source: Source, progress: Progress) -> pd.Timestamp:
+def predict_into(path: Path, run: Run, source: Source, progress: Progress, keep: bool = False) -> pd.Timestamp:
     """Write the forecast from new rows into a file, as .parquet without ever holding that of all series.
 
     Args:
@@ -76,15 +100,20 @@ def predict_into(path: Path, run: Run, source: Source, progress: Progress) -> pd
         run: A run.
         source: New rows.
         progress: Receives notes, warnings and progress.
+        keep: Keep the forecast, too, as of `predict`.
 
     Returns:
         The newest cut-off.
     """
-    cutoffs = []
+    cutoffs, archive = [], Archive.open(run) if keep else None
 
     def parts() -> Iterator[pd.DataFrame]:
-        for part in request_forecast(run, source, progress).parts(load_models(run, run.forecast_weights)):
+        request = request_forecast(run, source, progress)
+        fingerprint = "" if archive is None else request.fingerprint()
+        for part in request.parts(load_models(run, run.forecast_weights)):
             cutoffs.append(part["cutoff"].max())
+            if archive is not None:
+                archive.keep(part, fingerprint)
             yield part
 
     write_parts(path, parts())
@@ -155,24 +184,27 @@ def sample_paths(
 
 
 def predict_and_draw(
-    run: Run, source: Source | None = None, *, progress: Progress | None = None
+    run: Run, source: Source | None = None, *, keep: bool = False, progress: Progress | None = None
 ) -> tuple[pd.DataFrame, list[bytes]]:
     """The forecast as from `predict`, and its plots as PNG, one for each series and target.
 
     Args:
         run: A run.
         source: New rows to forecast from; None for the rows that it was trained on.
+        keep: As of `predict`.
         progress: Receives notes, warnings and progress.
     """
     from forecast.plots.run_plots import draw_forecasts
 
     if source is None:
-        return predict(run, progress=progress), [
+        return predict(run, keep=keep, progress=progress), [
             run.picture(path) for path in run.plots if path.name.startswith("5-forecast")
         ]
     request = request_forecast(run, source, progress or shown_by_default())
     rows = request.newest.rows
     forecast = request.forecast(load_models(run, run.forecast_weights))
+    if keep:
+        Archive.open(run).keep(forecast, request.fingerprint())
     return forecast, draw_forecasts(rows, forecast, run.config.network.model, run.config.data.lookback)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 
+from forecast.archive.store import Archive
 from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
@@ -27,14 +28,15 @@ class ServedRuns(Mapping[str, Service]):
         runs: At least one.
         max_rows: The most rows of a request; None for what suits each run.
         metrics: Counts what they forecast.
+        keep: Keep what they forecast in their archives.
 
     Raises:
         RunError: If one is damaged.
         ConfigError: If two have the same name, or one needs more rows.
     """
 
-    def __init__(self, runs: Sequence[Run], max_rows: int | None, metrics: Metrics) -> None:
-        self._max_rows, self._metrics = max_rows, metrics
+    def __init__(self, runs: Sequence[Run], max_rows: int | None, metrics: Metrics, keep: bool = False) -> None:
+        self._max_rows, self._metrics, self._keep = max_rows, metrics, keep
         self._services: dict[str, Service] = {}
         self._seen: dict[str, object] = {}
         for run in runs:
@@ -82,7 +84,8 @@ class ServedRuns(Mapping[str, Service]):
                 note(f"{name} was replaced, and is served{which} as of {run.manifest['finished']}")
 
     def _load(self, run: Run) -> Service:
-        return Service(run, RequestReader(run, self._max_rows), self._metrics)
+        archive = Archive.open(run) if self._keep else None
+        return Service(run, RequestReader(run, self._max_rows), self._metrics, archive)
 
 
 def columns_of(run: Run) -> list[str]:

@@ -8,21 +8,25 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from queue import Empty, Queue
 from threading import Thread
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.archive.store import Archive, Row
 from forecast.commands.requests import ForecastRequest, request_forecast
 from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.requests import RequestReader
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
-from forecast.errors import rendered
+from forecast.errors import ForecastError, rendered
 from forecast.model import Model, load_models
 from forecast.models.network import RowSource
 from forecast.models.runtimes import Runtime, States
 from forecast.progress import NullProgress
 from forecast.runs.calibration import intervals_of
+from forecast.runs.csv_tables import to_records
 from forecast.runs.run import Run
 
 # More requests in one batch gain nothing, and the first of them waits for the last.
@@ -50,14 +54,17 @@ class Service:
         run: The run.
         reader: Reads its requests.
         metrics: Counts what is forecast.
+        archive: Keeps what is forecast; None if nobody asked for that.
 
     Raises:
         RunError: If the run is damaged.
     """
 
-    def __init__(self, run: Run, reader: RequestReader, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, run: Run, reader: RequestReader, metrics: Metrics | None = None, archive: Archive | None = None
+    ) -> None:
         self.run, self.reader, self.scores = run, reader, run.metrics
-        self._metrics = metrics or Metrics({}, {})
+        self._metrics, self._archive = metrics or Metrics({}, {}), archive
         self._models = load_models(run, run.forecast_weights)
         intervals_of(run, "end")  # read now, and kept for the requests
 
@@ -82,13 +89,44 @@ class Service:
             for response, _, _ in readable:
                 response.set_exception(error)
             return
+        made, kept = [], list[Row]()
         for response, request, texts in readable:
             try:
-                answer = to_bytes({"forecast": request.records(models), "warnings": texts})
-                self._count(request, texts)
-                response.set_result(answer)
+                forecast = request.whole(models)
+                if self._archive is None:
+                    self._answer(response, request, forecast, texts)
+                else:
+                    kept += self._archive.rows_of(forecast, request.fingerprint())
+                    made.append((response, request, forecast, texts))
             except Exception as error:
                 response.set_exception(error)
+        if self._archive is None:
+            return
+        not_kept = self._keep(self._archive, kept)  # before anybody has them, and all at once
+        for response, request, forecast, texts in made:
+            try:
+                self._answer(response, request, forecast, [*texts, *not_kept])
+            except Exception as error:
+                response.set_exception(error)
+
+    def _answer(
+        self,
+        response: Future[bytes],
+        request: ForecastRequest,
+        forecast: dict[str, Any] | pd.DataFrame,
+        warnings: Sequence[str],
+    ) -> None:
+        answer = to_bytes({"forecast": to_records(forecast), "warnings": list(warnings)})
+        self._count(request, warnings)
+        response.set_result(answer)
+
+    def _keep(self, archive: Archive, rows: Sequence[Row]) -> list[str]:
+        """Keep forecasts; a warning if they cannot be, for the client has use for them all the same."""
+        try:
+            archive.write(rows)
+        except ForecastError as error:
+            return [f"The forecast was not kept. {rendered(error.args[0], 'json')}"]
+        return []
 
     def _count(self, request: ForecastRequest, warnings: Sequence[str]) -> None:
         """Count what was forecast, and what the network saw of it."""

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import Quiet, RunArgument, RunsDir
+from forecast.commands.options import Keep, Quiet, RunArgument, RunsDir
 
 EXAMPLES = ("forecast stream mine newer.csv",)
 
@@ -35,6 +35,7 @@ def command(
         float, typer.Option(min=0, help="Write the state at the latest after so many seconds.")
     ] = 1.0,
     restart: Annotated[bool, typer.Option("--restart", help="Forget all rows before.")] = False,
+    keep: Keep = False,
     runs_dir: RunsDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a row.")] = False,
     quiet: Quiet = False,
@@ -47,6 +48,7 @@ def command(
     from forecast.commands.stream.feed import stream_rows
     from forecast.commands.stream.recent_rows import forget_state
     from forecast.commands.stream.stream import Stream
+    from forecast.errors import MachineError
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, locked
     from forecast.runs.find import STREAM_STATE, find
@@ -55,6 +57,8 @@ def command(
     progress = ConsoleProgress(quiet)
     trained = find(run, runs_dir=runs_dir)
     state = state or trained.home.with_name(f"{trained.name}{STREAM_STATE}")
+    if not state.parent.is_dir():  # a slip of the pen would begin another stream
+        raise MachineError(f"There is no folder {state.parent} for the state.", f"Make it: mkdir -p {state.parent}")
     check_output(state)
     has_header = False
     with (
@@ -63,7 +67,7 @@ def command(
     ):
         if restart:
             forget_state(state)
-        stream = Stream(trained, state)
+        stream = Stream(trained, state, keep=keep)
         if history is not None:
             stream.remember(history)
         forecasts = stream_rows(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.archive.store import Archive, Row
 from forecast.commands.stream.known_forecasts import KnownForecasts
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, most_series, read_state, write_state
 from forecast.data.clock import STEP, Clock
@@ -49,6 +50,7 @@ class Stream:
     Args:
         run: A run or its name.
         state: A file that keeps the recent rows and states between calls; None keeps them in memory.
+        keep: Keep what is forecast, as of `predict`, with each `save`.
         runs_dir: Where runs live.
 
     ``refused`` says why the last row got no forecast, one sentence for each series of the window; ``passed_over``
@@ -60,8 +62,17 @@ class Stream:
         RunError: If the file is damaged, or belongs to another training.
     """
 
-    def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        run: Run | str,
+        state: Path | None = None,
+        *,
+        keep: bool | str = False,
+        runs_dir: Path | None = None,
+    ) -> None:
         self.run, self.state = find(run, runs_dir=runs_dir), state
+        self._archive = Archive.open(self.run, None if keep is True else keep) if keep else None
+        self._unkept: list[Row] = []
         data = self.run.config.data
         self.columns = raw_columns(data.target + data.covariates + data.known)
         self.clock = self.run.clock
@@ -182,6 +193,8 @@ class Stream:
                     result = newest_forecast(newest, models, data.season, intervals)
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
+                if self._archive is not None:
+                    self._unkept += self._archive.rows_of(result, newest.rows.panel.fingerprint())
             self.refused = newest.refused
             self._warn_of_odd_rows(after, recent, panel, series_id)
             if len(before.times) and len(after.times) > 1 and after.times[-2] > before.times[-1]:
@@ -236,8 +249,11 @@ class Stream:
         return self.clock.local(times[-1:])[0] if len(times) else None
 
     def save(self) -> None:
-        """Write recent rows and states to the state file, whole or not at all."""
-        if self.state is not None:
+        """Keep what was forecast, and then write recent rows and states, if any, to their file, whole or not at all."""
+        if self._archive is not None:  # before the state, which says what need not be forecast again
+            self._archive.write(self._unkept)
+            self._unkept.clear()
+        if self.state is not None and self._recent:
             write_state(self.state, self.run, self._recent, self.header)
 
     def check_series(self, series_id: str | None) -> str:

@@ -25,8 +25,8 @@ def is_address(source: str) -> bool:
 
 def download(
     address: str, *, refresh: bool = False, data_dir: Path | None = None, progress: Progress | None = None
-) -> Path:
-    """The file of an address; asked for, unless it is there. Beside it stands where it is from.
+) -> tuple[Path, bool]:
+    """The file of an address, and whether it was there; if not, it is asked for. Beside it stands where it is from.
 
     Args:
         address: Of a table in a file that every command reads.
@@ -47,7 +47,7 @@ def download(
     digest = hashlib.sha256(address.encode()).hexdigest()[:6]
     path = data_folder(data_dir) / f"{parts.hostname}-{stem[:60]}-{digest}{suffix}"
     if path.exists() and not refresh:
-        return path
+        return path, True
     host = Host("download", parts.hostname, f"{parts.scheme}://{parts.netloc}", licence="unknown", attribution=address)
     query = Query(host, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)))
     with tempfile.TemporaryDirectory() as place:  # the file itself is what is kept
@@ -61,7 +61,7 @@ def download(
         to_json({"address": about.address, "asked_at": about.asked_at, "sha256": about.sha256}),
     )
     progress.note(f"{about.address} is fetched into {path}")
-    return path
+    return path, False
 
 
 def note_on_copy(path: Path) -> list[str]:
@@ -71,7 +71,7 @@ def note_on_copy(path: Path) -> list[str]:
         address, asked_at = about["address"], about["asked_at"]
     except (OSError, ValueError, TypeError, KeyError):
         return []
-    anew = phrase(f"forecast fetch {in_shell(address)} --refresh", f"download({address!r}, refresh=True)")
+    anew = phrase(f"forecast fetch {in_shell(address)} --refresh", f"forecast.fetch({address!r}, refresh=True)")
     return [Sentence(f"As it was at {address} on {asked_at}; to get it anew: {anew}.")]
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecast.errors import ConfigError, MachineError, quote, setting
 from forecast.progress import NullProgress, Progress
+from forecast.sources.services.download import download, is_address
 from forecast.sources.services.naming import data_folder, file_of, parse_source, source_of
 from forecast.sources.services.service import Asked, Part, Service, Step
 from forecast.sources.services.table_file import (
@@ -49,7 +50,8 @@ class Fetched:
     Args:
         path: The file.
         source: What names it as a source of any command.
-        table: Its rows, and the document that says where they come from.
+        table: Its rows, and the document that says where they come from; None for the file of an address, which is
+            kept as it came.
         was_there: Whether nothing was asked, because the file was there.
         n_new: Rows that were not there before.
         n_revised: Values that were others before.
@@ -58,7 +60,7 @@ class Fetched:
 
     path: Path
     source: str
-    table: TableFile
+    table: TableFile | None
     was_there: bool
     n_new: int
     n_revised: int
@@ -78,10 +80,11 @@ def fetch(
     progress: Progress | None = None,
     client: Client | None = None,
 ) -> Fetched:
-    """The file of what a service has of some names; asked for, unless it is there.
+    """The file of what a service has of some names, or of an address; asked for, unless it is there.
 
     Args:
-        source: A service and names, such as ``open-meteo:Oslo`` or ``stock:AAPL,MSFT``; several become one panel.
+        source: A service and names, such as ``open-meteo:Oslo`` or ``stock:AAPL,MSFT``; several become one panel. Or
+            the address of a file, ``https://…/river.csv``.
         start: The first day, as 2020-01-31; the service's usual one if left out.
         end: The last day; today if left out.
         step: ``hourly`` or ``daily``; the service's usual one if left out.
@@ -98,6 +101,10 @@ def fetch(
         ServiceError: If the service cannot be reached, or does not answer with what was asked for.
         MachineError: If the disk fails, or a key is missing.
     """
+    if is_address(source):
+        _refuse_all(start=start, end=end, step=step, columns=columns, product=product)
+        path, was_there = download(source, refresh=refresh, data_dir=data_dir, progress=progress)
+        return Fetched(path, source, None, was_there, 0, 0, ())
     service, names = parse_source(source)
     folder = data_folder(data_dir)
     client = client or Client(folder / ANSWERS, progress or NullProgress())
@@ -113,7 +120,7 @@ def fetch(
         table = _collect(service, asked, client)
         about = _document(service, asked, table, client)
         new = TableFile(table.frame, about)
-        return _written(Fetched(path, named, new, False, len(new.frame), 0, table.notes), there)
+        return _written(Fetched(path, named, new, False, len(new.frame), 0, table.notes), new, there)
     before = there.about["asked"]
     if other := {*_other_than(given, before)} - {"end"}:
         what = f"{setting('refresh', True)} keeps the first day and the columns of the file"
@@ -125,7 +132,18 @@ def fetch(
     about = _with_earlier(there.about, _document(service, asked, table, client), merged)
     notes = table.notes + merged.revisions
     both = TableFile(merged.frame, about)
-    return _written(Fetched(path, named, both, False, merged.n_new, merged.n_revised, notes), there)
+    return _written(Fetched(path, named, both, False, merged.n_new, merged.n_revised, notes), both, there)
+
+
+def _refuse_all(**of_services: object) -> None:
+    """Refuse what may be asked of a service, but not of an address."""
+    for name in (name for name, value in of_services.items() if value):
+        raise ConfigError(
+            f"{setting(name)} is asked of a service; an address is that of a whole file.",
+            "Leave it out.",
+            setting=name,
+            value=of_services[name],
+        )
 
 
 def _is_of(there: TableFile, names: tuple[str, ...]) -> bool:
@@ -139,13 +157,13 @@ def _other_than(given: dict[str, Any], before: dict[str, Any]) -> list[str]:
     return [key for key, value in plain.items() if value is not None and value != before[key]]
 
 
-def _written(fetched: Fetched, there: TableFile | None) -> Fetched:
+def _written(fetched: Fetched, table: TableFile, there: TableFile | None) -> Fetched:
     """What was fetched, in its file; the rows that were there are kept aside if they were others."""
-    if there is not None and as_csv(fetched.table.frame) != as_csv(there.frame):
+    if there is not None and as_csv(table.frame) != as_csv(there.frame):
         kept = keep_earlier(fetched.path, there.about)
         note = f"The rows as of {there.about['asked_at']} are kept in {kept}."
         fetched = replace(fetched, notes=(*fetched.notes, note))
-    write_file(fetched.path, fetched.table)
+    write_file(fetched.path, table)
     return fetched
 
 

@@ -40,6 +40,15 @@ _BUSY = (429, 500, 502, 503, 504)
 # The longest that a command waits for its turn; beyond, it says when to come back.
 _LONGEST_WAIT = 90.0
 
+# What to do after a refusal that would be the same later.
+_ADVICE = {
+    400: "Check what is asked for: names, days, columns.",
+    401: "Check the key, if it needs one.",
+    403: "Check the key, if it needs one; some answer browsers only: save the file from there.",
+    404: "Check the name, or the address: there is nothing of that name.",
+    410: "Look for where it is now: it was there, and is no longer.",
+}
+
 # How long a refusal holds where only its words tell, in seconds.
 _HOLDS = {"minut": 60, "hour": 3600, "dai": 86400, "day": 86400}
 
@@ -171,7 +180,9 @@ class Client:
                 if response.status_code in _BUSY:
                     raise _TransientError(_refusal(response.status_code, body), self._hold(response, body))
                 if response.status_code != requests.codes.ok:
-                    raise self._error(query, _refusal(response.status_code, body))
+                    raise self._error(
+                        query, _refusal(response.status_code, body), _ADVICE.get(response.status_code, "")
+                    )
                 if not _has_end(response, body):
                     raise _TransientError("answered with a table that breaks off")
                 return body

@@ -169,7 +169,7 @@ def test_newer_rows_alone_are_put_below_the_old_ones(folder: Path, monthly: pd.D
     assert (done.run.version, done.rows, done.rows_new) == (3, 230, 30)
     assert done.run.manifest["source"] is None
     assert training_panel(done.run).n_rows == 230
-    with pytest.raises(DataError, match="no window|Too short|needs"):
+    with pytest.raises(DataError, match="Too short"):
         update(folder, monthly[-3:], train=True)
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import forecast
-from forecast.errors import MachineError
-from forecast.sources.services.download import download
+from forecast.errors import ConfigError, MachineError
 
 ROWS = "time,temp\n" + "".join(f"2024-01-{1 + day:02d},{day}\n" for day in range(30))
 
@@ -56,7 +55,7 @@ def test_it_is_fetched_once_and_said_to_be_a_copy(web: Web) -> None:
     assert first.columns == ("temp",)
     assert f"As it was at {address}" in second.notes[-1]
     web["/river.csv?day=1"] = (ROWS + "2024-01-31,99\n").encode()
-    path = download(address, refresh=True)
+    path = forecast.fetch(address, refresh=True).path
     assert path.name.startswith("127.0.0.1-river-")
     assert forecast.read(address).values[-1] == 99
 
@@ -65,6 +64,16 @@ def test_what_is_no_table_is_refused_and_leaves_nothing(web: Web, tmp_path: Path
     web["/page.csv"] = b"<!DOCTYPE html><title>Not here</title>"
     with pytest.raises(MachineError, match="what is no table: Not here"):
         forecast.read(f"{web.address}/page.csv")
-    with pytest.raises(MachineError, match="status 404"):
+    with pytest.raises(MachineError, match="status 404") as refusal:
         forecast.read(f"{web.address}/none.csv")
+    assert "Check the name, or the address" in refusal.value.advice
     assert not list((tmp_path / "data").glob("*.csv"))
+
+
+def test_python_fetches_a_file_as_the_command_does(web: Web) -> None:
+    web["/river.csv"] = ROWS.encode()
+    first, again = (forecast.fetch(f"{web.address}/river.csv") for _ in range(2))
+    assert (first.was_there, again.was_there, web.asked) == (False, True, 1)
+    assert first.path.read_text() == ROWS
+    with pytest.raises(ConfigError, match="start is asked of a service"):
+        forecast.fetch(f"{web.address}/river.csv", start="2024-01-01")

@@ -128,8 +128,16 @@ def test_after_three_tries_it_says_what_happened(loopback: Loopback, client: Cli
             "Try again after 2026-11-03 12:00 UTC.",
         ),
         (Reply(b"wait", 503, {"Retry-After": "600"}), "503: wait.", "Try again after 2026-11-02 12:10 UTC."),
-        (Reply(b'{"error":true,"reason":"Parameter \'start_date\' is out of range"}', 400), "is out of range.", ""),
-        (Reply(b'{"detail":"Invalid token s3cret."}', 401), "refused with status 401: Invalid token ….", ""),
+        (
+            Reply(b'{"error":true,"reason":"Parameter \'start_date\' is out of range"}', 400),
+            "is out of range.",
+            "Check what is asked for: names, days, columns.",
+        ),
+        (
+            Reply(b'{"detail":"Invalid token s3cret."}', 401),
+            "refused with status 401: Invalid token ….",
+            "Check the key, if it needs one.",
+        ),
         (Reply(b"<html><body><h1>Will be right back</h1><p>s"), "a page of HTML instead of JSON: Will be right ba", ""),
         (Reply(b"Date,Close\n"), "answered with text instead of JSON: Date,Close.", ""),
         (Reply(b""), "answered with nothing instead of JSON: nothing.", ""),

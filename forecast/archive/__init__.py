@@ -1,0 +1,1 @@
+"""The forecasts that a run issued, kept until what they forecast has been observed."""
