@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
-from forecast.engines.engine import MOST_LOST, ONE_CORE, Argument, Engine, Outcome, Result, Task, attempt
 from forecast.engines.pool import lost_too_often
+from forecast.engines.tasks import MOST_LOST, ONE_CORE, Argument, Engine, Outcome, Result, Task, attempt
 from forecast.errors import MachineError
 from forecast.progress import Progress
 

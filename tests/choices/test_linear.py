@@ -14,7 +14,7 @@ from forecast import Prepared
 from forecast.choices import linear
 from forecast.choices.linear import solve_linear
 from forecast.commands.train.members import fit_networks_of
-from forecast.engines.engine import ThisProcess
+from forecast.engines.tasks import ThisProcess
 from forecast.model import TrainingContext
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.network import shape_of

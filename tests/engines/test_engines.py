@@ -12,8 +12,8 @@ import pytest
 
 from engine_tasks import die, divide, environment, refuse_three, square
 from forecast.engines import engine
-from forecast.engines.engine import ONE_CORE, Engine, ThisProcess
 from forecast.engines.pool import Pool
+from forecast.engines.tasks import ONE_CORE, Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, MachineError
 from forecast.progress import NullProgress
 

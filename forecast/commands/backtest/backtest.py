@@ -39,7 +39,7 @@ from forecast.data.scaling import unscaled
 from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.data.words import as_decided
-from forecast.engines.engine import Engine, ThisProcess
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, LeakError, listed, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models

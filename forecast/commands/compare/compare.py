@@ -30,7 +30,7 @@ from forecast.config import Config, Settings, TrainingConfig
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, prepare
 from forecast.data.windows import Forecaster, Ints, Windows, count_apart, origins_of, precomputed
-from forecast.engines.engine import Engine, ThisProcess
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import NaiveError, naive_errors

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from forecast.config import Config, NetworkConfig
 from forecast.data.windows import Windows
-from forecast.engines.engine import Engine
+from forecast.engines.tasks import Engine
 from forecast.model import Member, MemberRecord, Model, TrainingContext, fit_member
 from forecast.models.network import Shape, shape_of
 from forecast.progress import NullProgress, Progress

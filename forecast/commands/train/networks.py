@@ -9,7 +9,7 @@ from pathlib import Path
 from forecast.commands.train.members import fit_networks_of
 from forecast.commands.train.portfolio import Portfolio
 from forecast.data.prepare import Prepared
-from forecast.engines.engine import Engine, ThisProcess
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import CLEAR_LEAD, significant_sign
 from forecast.evaluation.yardstick import NaiveError

@@ -16,7 +16,7 @@ from forecast.commands.train.members import Fitted, MemberTask, fit_members, fit
 from forecast.config import Config, MemberConfig, NetworkConfig
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows
-from forecast.engines.engine import Engine
+from forecast.engines.tasks import Engine
 from forecast.evaluation.comparison import origin_steps
 from forecast.model import Member, MemberRecord, Model, TrainingContext, TrainingRecord, Trial
 from forecast.models.network import Shape, shape_of, shape_read

@@ -29,7 +29,7 @@ from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.words import as_decided
-from forecast.engines.engine import Engine, ThisProcess
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
