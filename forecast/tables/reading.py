@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forecast.errors import DataError, EmptyError, MachineError, quote, setting
+from forecast.errors import DataError, EmptyError, MachineError, setting
 from forecast.memory import core_count
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
@@ -25,6 +25,7 @@ from forecast.tables.find_times import find_steps, find_times_or_steps
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input, series_keys
+from forecast.tables.spelling import no_column
 from forecast.tables.table import Table, as_text
 from forecast.tables.timecells import TimeColumn
 from forecast.tables.timeparts import names_a_clock
@@ -103,9 +104,7 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     if series_id is None or (series_id not in table.names and usual):
         series_id = usual  # rows in the long format, perhaps for a run that was trained on a file with other names
     elif series_id not in table.names:
-        listed = ", ".join(map(quote, table.names[:20]))
-        what = f"There is no column {quote(series_id)} for {setting('series_id')}."
-        raise DataError(what, f"Columns: {listed}.", value=series_id, allowed=table.names)
+        raise no_column(series_id, setting("series_id"), table.names)
     if dialect.freq == "step":
         time = find_steps(table, dialect.time_column, dialect.date_format, series_id)
     else:
