@@ -39,8 +39,8 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """
     rows, arranged = prepared.rows, prepared.rows.panel
     warnings: list[str] = []
-    if (count := len(prepared.train)) < _FEW_WINDOWS:
-        few = f"{count} window{'' if count == 1 else 's'}"
+    if len(prepared.train) < _FEW_WINDOWS:
+        few = f"{len(prepared.train)} window{'' if len(prepared.train) == 1 else 's'}"
         warnings.append(f"{few} to learn from: too few to learn more than the last values; take it as a trial")
     if arranged.n_series > 1:
         warnings += _series_without_window(prepared)
