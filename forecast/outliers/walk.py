@@ -14,7 +14,7 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, forecasts_in_units
 from forecast.data.windows import Flags, Ints, count_set, fewest_of, median
 from forecast.model import Model
-from forecast.outliers.usual import UsualErrors, leads_of
+from forecast.outliers.usual import UsualErrors, leads_of, medians_of
 from forecast.outliers.watch import Watch
 from forecast.progress import Progress
 
@@ -112,7 +112,7 @@ def judge_rows(
     """
     shape, cleaned = (rows.panel.n_rows, rows.n_targets), _CleanedRows(rows)
     found = JudgedRows(*(np.full(shape, np.nan) for _ in range(7)))
-    usable, done = _usable_lookbacks(rows, config), 0
+    usable, medians, done = _usable_lookbacks(rows, config), medians_of(rows, config.season), 0
     far = int(leads_of(config)[-1])
     for series in range(rows.panel.n_series):
         own = rows.panel.rows(series)
@@ -121,7 +121,16 @@ def judge_rows(
             continue
         span = range(max(own.start, int(chosen[0]) - max(far, _WARM_UP)), int(chosen[-1]) + 1)
         _judge_series(
-            rows, cleaned, model, Watch(usual[series], rows.bounds.circular[series]), span, usable, far, stuck, found
+            rows,
+            cleaned,
+            model,
+            Watch(usual[series], rows.bounds.circular[series]),
+            span,
+            usable,
+            far,
+            medians,
+            stuck,
+            found,
         )
         done += len(chosen)
         progress.counted("judging rows", done, int(judged.sum()))
@@ -136,6 +145,7 @@ def _judge_series(
     span: range,
     usable: Flags,
     far: int,
+    medians: Floats,
     stuck: Flags,
     found: JudgedRows,
 ) -> None:
@@ -157,8 +167,8 @@ def _judge_series(
         size = min(2 * size, _MANY)
         for row in block.tolist():
             y = rows.observed(np.array(row))
-            near_ahead, far_ahead = ahead[:, row - span.start]
-            judgement = watch.judge(y, near_ahead, far_ahead, stuck[row])
+            expected_now = np.vstack([ahead[:, row - span.start], medians[row]])
+            judgement = watch.judge(y, expected_now, stuck[row])
             for name, values in vars(found).items():
                 values[row] = getattr(judgement, name)
             for target in np.flatnonzero(judgement.suspect & np.isfinite(judgement.expected)).tolist():
