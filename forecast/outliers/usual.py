@@ -1,10 +1,10 @@
 """The errors that are usual: how large those of each series are, and how they are distributed.
 
-A row is judged by three expectations. One step ahead a spike is seen; far ahead, which is a season, what came slowly; by
-the median of the same phase of the seven seasons before, what came more slowly than that.
+A row is judged by three expectations. One step ahead a spike is seen; far ahead, which is a season, what came slowly;
+by the median of the same phase of the seven seasons before, what came more slowly than that.
 
-The errors are those of forecasts of rows that the network was not trained on: of the validation span for rows of the test
-span, and of the test span, which the run holds, for later ones.
+The errors are those of rows that the network was not trained on: of the validation span for rows of the test span, and
+of the test span, which the run holds, for later ones.
 """
 
 from __future__ import annotations
@@ -90,26 +90,23 @@ def updated_size(size: Floats, usual: Floats, absolute: Floats) -> Floats:
 
 
 def seasonal_medians(places: Ints, values: Floats, season: int) -> Floats:
-    """The median of the values at the same phase of the seven seasons before each, [n, D]; NaN of too few, or no season.
+    """The median of the values at the same phase of the seven seasons before each, [n, D]; NaN of too few.
 
     Args:
         places: Steps of the clock, ascending, [n].
         values: [n, D].
         season: m.
     """
-    result = np.full(values.shape, np.nan)
     if season < 2 or not len(places):
-        return result
+        return np.full(values.shape, np.nan)
     back = places[:, None] - season * np.arange(1, _SEASONS + 1)
     at = np.minimum(np.searchsorted(places, back), len(places) - 1)
     before = np.where((places[at] == back)[..., None], values[at], np.nan)  # [n, seasons, D]
-    enough = (~np.isnan(before)).sum(axis=1) >= _FEWEST_SEASONS
     ordered = np.sort(before, axis=1)  # NaN last
     count = (~np.isnan(before)).sum(axis=1)
-    low, high = (
-        np.take_along_axis(ordered, np.maximum(at, 0)[:, None], 1)[:, 0] for at in ((count - 1) // 2, count // 2)
-    )
-    return np.where(enough, (low + high) / 2, result)
+    middle = np.maximum([(count - 1) // 2, count // 2], 0)
+    low, high = (np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0] for rank in middle)
+    return np.where(count >= _FEWEST_SEASONS, (low + high) / 2, np.nan)
 
 
 def usual_errors(run: Run, rows: Rows, errors: Mapping[str, Floats]) -> list[UsualErrors]:
@@ -186,13 +183,10 @@ def errors_of_windows(rows: Rows, model: Model, windows: Windows, config: DataCo
         own = replace(windows, starts=windows.starts[series == number][-most:])
         if len(own):
             y_true = rows.observed(own.future())
-            forecasts = median(model.forecast(rows, own.starts))
-            forecasts = rows.bounds.unwrap_towards(forecasts, y_true, rows.series[own.starts])
-            by_season = rows.bounds.unwrap_towards(
-                medians[own.cutoffs + 1][:, None], y_true[:, :1], rows.series[own.starts]
-            )
-            forecasts, y_true = np.hstack([forecasts[:, leads], by_season]), y_true[:, [*leads, 0]]
-            result[name] = _errors(y_true, forecasts, rows.logged)
+            forecasts, by_season = median(model.forecast(rows, own.starts)), medians[own.cutoffs + 1][:, None]
+            expected, y_true = np.hstack([forecasts[:, leads], by_season]), y_true[:, [*leads, 0]]
+            expected = rows.bounds.unwrap_towards(expected, y_true, rows.series[own.starts])
+            result[name] = _errors(y_true, expected, rows.logged)
     return result
 
 

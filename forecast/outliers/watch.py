@@ -126,7 +126,7 @@ class Watch:
 
 
 def _together(p: Floats) -> Floats:
-    """One p-value of several of the same row [n, D], [D]: valid where they depend on each other positively (Simes 1986).
+    """One p-value of several of the same row [n, D], [D]; valid where they depend positively (Simes 1986).
 
     Those that are NaN do not count; NaN where all are.
     """

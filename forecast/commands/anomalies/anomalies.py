@@ -218,9 +218,8 @@ def _usual_of(run: Run, rows: Rows, first: np.datetime64, progress: Progress) ->
             )
         else:
             model = load_models(run)[run.config.network.model]
-            return usual_errors(
-                run, rows, errors_of_windows(prepared.rows, model, prepared.validation, run.config.data)
-            )
+            errors = errors_of_windows(prepared.rows, model, prepared.validation, run.config.data)
+            return usual_errors(run, rows, errors)
     return usual_errors(run, rows, errors_of_test_span(run, rows))
 
 
