@@ -29,6 +29,7 @@ _HOMES = {
     "Panel": "data.panel",
     "Prepared": "data.prepare",
     "prepare": "data.prepare",
+    "engine": "engines",
     "ConfigError": "errors",
     "DataError": "errors",
     "ForecastError": "errors",
@@ -58,6 +59,7 @@ _HOMES = {
     "evaluate": "commands.evaluate.evaluate",
     "backtest": "commands.backtest.backtest",
     "compare": "commands.compare.compare",
+    "tune": "commands.tune.tune",
     "explain": "commands.explain.explain",
     "audit": "commands.audit.audit",
     "anomalies": "commands.anomalies.anomalies",
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
+    from forecast.commands.tune.tune import tune as tune
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings
@@ -111,6 +114,7 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel as Panel
     from forecast.data.prepare import Prepared as Prepared
     from forecast.data.prepare import prepare as prepare
+    from forecast.engines import engine as engine
     from forecast.errors import ConfigError as ConfigError
     from forecast.errors import DataError as DataError
     from forecast.errors import ForecastError as ForecastError

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "Judge",
     "backtest": "Judge",
     "compare": "Judge",
+    "tune": "Judge",
     "explain": "Look inside",
     "audit": "Look inside",
     "replay": "Look inside",

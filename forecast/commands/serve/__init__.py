@@ -68,7 +68,7 @@ def command(
     from forecast.runs.find import find
 
     try:
-        from forecast.commands.serve.server import Server, address_of, listen
+        from forecast.commands.serve.server import Server, Shares, address_of, listen
     except ModuleNotFoundError as error:
         raise MachineError(
             f"forecast serve needs {error.name}, which is not installed.",
@@ -88,13 +88,14 @@ def command(
         names = [run.name for run in trained]
         columns = {run.name: columns_of(run) for run in trained}
         metrics = server_metrics(columns, [*paths_of(names)], workers)
-        listening = listen(host, port)
+        listening, shares = listen(host, port), Shares(workers)
 
     def ready() -> None:
         log.note(f"serving {', '.join(names)} at {address_of(listening, host)}; Ctrl-C stops it")
 
     def work(number: int, ready: Callable[[], None]) -> None:
         metrics.of_process(number)
+        shares.of_process(number)
         services = ServedRuns(trained, max_rows, metrics, keep)
         app = App(services, limits, metrics, tokens, log)
         services.watch(log.note if number == 0 else lambda _: None)
@@ -104,7 +105,7 @@ def command(
 
         async def answer() -> None:
             ready()
-            await Server(app, limits, listening).run()
+            await Server(app, limits, listening, shares).run()
 
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # which can watch a socket anywhere
             runner.run(answer())

@@ -41,6 +41,11 @@ def started(run: Run, *options: str) -> tuple[subprocess.Popen[str], int]:
     raise AssertionError("The server ended before it listened.")
 
 
+def n_sockets(process: str) -> int:
+    """How many sockets a process has open."""
+    return sum(file.readlink().name.startswith("socket:") for file in Path(f"/proc/{process}/fd").iterdir())
+
+
 def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_in_good_order(
     trained: Run, monthly: pd.DataFrame
 ) -> None:
@@ -52,7 +57,12 @@ def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_
     assert all(answer == several[0] for answer in several)
     with urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
         assert 'forecast_requests_total{path="/forecast",code="200"} 24\n' in metrics.read().decode()
-    first, _ = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    first, second = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    clients_that_stay = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    assert asked(port, "/health")[0] == 200  # whose connection was accepted after theirs
+    assert abs(n_sockets(first) - n_sockets(second)) <= 2  # each process has four of them, one maybe that of /health
+    for client in clients_that_stay:
+        client.close()
     os.kill(int(first), signal.SIGKILL)
     told = json.loads(next(line for line in process.stderr if "replaced" in line))
     assert (told["level"], told["message"]) == ("warning", "process 0 ended with -9, and is replaced")
