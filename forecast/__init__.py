@@ -59,8 +59,10 @@ _HOMES = {
     "score": "commands.score.score",
     "backtest": "commands.backtest.backtest",
     "compare": "commands.compare.compare",
+    "tune": "commands.tune.tune",
     "explain": "commands.explain.explain",
     "audit": "commands.audit.audit",
+    "anomalies": "commands.anomalies.anomalies",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
     "rollback": "commands.rollback",
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
     from forecast import plots as plots
     from forecast.choices.defaults import Choice as Choice
     from forecast.choices.defaults import resolve as resolve
+    from forecast.commands.anomalies.anomalies import anomalies as anomalies
     from forecast.commands.audit.audit import audit as audit
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare
@@ -104,6 +107,7 @@ if TYPE_CHECKING:
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
+    from forecast.commands.tune.tune import tune as tune
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings

@@ -12,7 +12,6 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
@@ -34,6 +33,7 @@ from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
 from forecast.shown import Shown
 from forecast.tables.input import Notation
+from forecast.tables.spelling import did_you_mean
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
                      "hard_sigmoid", "exponential"]  # fmt: skip
@@ -732,9 +732,7 @@ def nest(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
         elif name in sections:
             nested.setdefault(sections[name], {})[name] = value
         else:
-            near = get_close_matches(name, sections, 1)
-            meant = f"Did you mean {near[0]}? " if near else ""
-            advice = f"{meant}Settings: {', '.join(sorted(sections))}."
+            advice = f"{did_you_mean(name, sections)}Settings: {', '.join(sorted(sections))}."
             raise ConfigError(f"There is no setting {name!r}.", advice, setting=name, value=value, allowed=sections)
     return nested
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,19 +17,20 @@ def available_memory() -> int:
         figures.append(int(re.search(r"MemAvailable:\s+(\d+) kB", meminfo)[1]) * 1024)  # type: ignore[index]
     except (OSError, TypeError):
         figures.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-    try:
+    with suppress(OSError, ValueError):  # no container, or one without a limit
         group = Path("/sys/fs/cgroup")
         figures.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):
-        pass  # no container, or one without a limit
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
-        try:
-            used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        except OSError:
-            used = 0
-        figures.append(soft - used)
+        figures.append(soft)
+        with suppress(OSError):
+            figures.append(soft - int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE"))
     return max(0, min(figures))
+
+
+def core_count() -> int:
+    """How many cores this process computes with: all of the machine, but one in a worker of an engine."""
+    return int(os.environ.get("FORECAST_CORES", 0)) or os.cpu_count() or 1
 
 
 def megabytes(count: int) -> str:

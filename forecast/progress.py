@@ -64,44 +64,33 @@ class Training(Protocol):
         """The current epoch, from 1."""
 
 
-class Progress(Protocol):
+class Progress:
     """Receives notes, warnings and the progress of long tasks. Where none is given, Python shows them in a notebook."""
 
     def note(self, text: str) -> None:
         """Something was inferred or chosen."""
-        return
 
     def warn(self, text: str) -> None:
         """Something was repaired, or needs the user's attention."""
-        return
 
     def resumable(self, command: str) -> None:
         """From now on, this command continues an interrupted training."""
-        return
 
     def started(self, network: str, fit: Training) -> None:
         """The training of a network starts or resumes."""
-        return
 
     def step(self, fit: Training) -> None:
         """A training step has ended; may raise `StopRequested`."""
-        return
 
     def ended(self, network: str, fit: Training) -> None:
         """The training of a network has ended."""
-        return
 
     def counted(self, task: str, done: int, total: int) -> None:
         """So many of a task's equal parts are done; may raise `StopRequested`."""
-        return
 
 
 class StopRequested(ForecastError):
-    """The user asked to stop. Training ends at once, with a checkpoint.
-
-    Args:
-        signal: Number of the signal.
-    """
+    """The user asked to stop, by a signal of this number. Training ends at once, with a checkpoint."""
 
     def __init__(self, signal: int) -> None:
         super().__init__("Stopped.")

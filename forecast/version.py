@@ -26,7 +26,7 @@ def versions_of(*packages: str) -> dict[str, str]:
 def _version_of(name: str) -> str:
     if find_spec(name) is None:
         raise MachineError(
-            f"Training, and what looks into gradients, needs {name}, which is not installed.",
+            f"Training, gradients and Keras models need {name}, which is not installed.",
             "Install it: pip install forecast-lstm, or pip install 'forecast-lstm-light[cpu]' without support of GPUs.",
         )
     for distribution in _OTHER_NAMES.get(name, (name,)):

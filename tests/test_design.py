@@ -8,7 +8,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
 COVERS = {"cli.py", "forecaster.py", "__init__.py", "__main__.py"}
-NOT_IN_ORDER = {"tables", "clocks", "sources", "choices", "archive", "plots", "commands", *COVERS}
+NOT_IN_ORDER = {
+    "tables",
+    "clocks",
+    "sources",
+    "choices",
+    "outliers",
+    "archive",
+    "engines",
+    "plots",
+    "commands",
+    *COVERS,
+}
 
 # How runs are stored, and faster ways to the same numbers.
 BESIDE_THE_CORE = ("runs/", "models/backends/")

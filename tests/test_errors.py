@@ -69,3 +69,16 @@ def test_an_error_is_the_same_document_everywhere() -> None:
     rest = {"kind": "data", "setting": "lookback", "hint": "Take fewer."}
     assert error.document("shell") == {"error": "--lookback 48 is too long."} | rest
     assert error.document("json") == {"error": '"lookback": 48 is too long.'} | rest
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("tempp", "Did you mean 'temp'? "), ("WIND", "Did you mean 'wind'? "), ("rain", "")]
+)
+def test_a_misspelt_column_is_met_with_what_was_meant(name: str, meant: str) -> None:
+    frame = pd.DataFrame({"ds": pd.date_range("2024", periods=5), "temp": range(5), "wind": range(5)})
+    with pytest.raises(DataError) as caught:
+        forecast.read(frame, forecast.ReadOptions(columns=(name,)))
+    assert caught.value.advice == f"{meant}Columns: 'ds', 'temp', 'wind'."
+    with pytest.raises(DataError) as caught:
+        forecast.read(frame).column(name)
+    assert caught.value.advice == f"{meant}Columns: 'temp', 'wind'."

@@ -22,7 +22,7 @@ from loopback import Loopback
 from services import everything
 
 PAGES = {page.stem: page.read_text("utf-8") for page in (Path(__file__).parent.parent / "docs/how-to").glob("*.md")}
-TRAINING = [name for name, text in PAGES.items() if "forecast.train(" in text]
+TRAINING = [name for name, text in PAGES.items() if re.search(r"forecast\.(train|tune)\(", text)]
 
 
 def code_of(page: str) -> str:

@@ -99,6 +99,11 @@ def default_batch(n_windows: int, segment: int, carried: int = 0) -> int:
     return int(np.clip(2 ** int(np.log2(max(n_windows // 16, 1))), 32, 512))
 
 
+def default_patience(linear: bool) -> int:
+    """Epochs without a better validation error before a training stops that has a linear map beside it, or none."""
+    return _PATIENCE_BESIDE_MAP if linear else _PATIENCE
+
+
 @dataclass(frozen=True)
 class Choice:
     """A choice that `resolve` made.
@@ -277,7 +282,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,
                 "hide_series": hide_series,
-                "patience": training.patience or (_PATIENCE_BESIDE_MAP if linear else _PATIENCE),
+                "patience": training.patience or default_patience(linear),
                 "hide_values": hide_values,
                 "loss": training.loss or ("qlike" if volatility and not network.quantiles else "mae"),
             },

@@ -15,6 +15,9 @@ from forecast.data.windows import Ints, index_windows, usable_and_seen
 # Solving a linear map from more steps takes more than a second.
 _LONGEST_PROBED = 1000
 
+# Turns of the cell over a lookback that is cut into segments, about.
+TURNS = 16
+
 # Days in a year; a lookback of a year holds the day a year before each step of the horizon.
 _DAYS_OF_YEAR = 366
 
@@ -69,7 +72,7 @@ def longer_lookbacks(clock: Clock, season: int, usual: int, longest: int) -> lis
     return sorted(lookback for lookback in found if lookback > usual)
 
 
-def default_segment(lookback: int, season: int) -> int:
-    """Steps in a segment: if possible a divisor of the season, and few enough for about sixteen turns of the cell."""
-    longest = max(lookback // 16, 1)
+def default_segment(lookback: int, season: int, turns: int = TURNS) -> int:
+    """Steps in a segment: if possible a divisor of the season, and few enough for about so many turns of the cell."""
+    longest = max(lookback // turns, 1)
     return max((part for part in range(1, longest + 1) if season % part == 0 and part > 1), default=longest)

@@ -6,7 +6,6 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from forecast.clocks.session_days import SessionDays
 from forecast.errors import DataError, MachineError, setting
+from forecast.tables.spelling import did_you_mean
 
 Days = NDArray[np.datetime64]
 
@@ -49,11 +49,10 @@ def sessions_of(exchange: str, first: np.datetime64 = _FIRST, last: np.datetime6
         if exchange in library.get_calendar_names():
             exchange = library.resolve_alias(exchange)  # NYSE is XNYS
         if exchange not in names:
-            near = get_close_matches(exchange, names, 1)
             codes = ", ".join(name for name in names if is_exchange(name))
             raise DataError(
                 f"{exchange!r} is neither a frequency nor an exchange.",
-                (f"Did you mean {near[0]}? " if near else "") + f"Exchanges: {codes}.",
+                f"{did_you_mean(exchange, names)}Exchanges: {codes}.",
             )
         kind = library.calendar_utils._default_calendar_factories[exchange]
         begin = pd.Timestamp(first.astype("datetime64[Y]"))

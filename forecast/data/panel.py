@@ -14,6 +14,7 @@ from forecast.data.clock import Clock, Times
 from forecast.data.issues import AsOf, Issues
 from forecast.errors import DataError, setting
 from forecast.shown import Shown
+from forecast.tables.spelling import did_you_mean
 
 Floats = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]  # such as a network's weights, by name
@@ -137,7 +138,8 @@ class Panel(Shown):
             listed = f"Columns: {', '.join(map(repr, self.columns))}."
             if texts := ", ".join(repr(text) for text, found in self.texts.items() if len(found.words) > 1):
                 listed += f" Words, for {setting('known')} or {setting('static')}: {texts}."
-            raise DataError(what or f"There is no column {name!r}.", listed, value=name, allowed=self.columns)
+            meant = "" if what else did_you_mean(name, [*self.columns, *self.texts], repr)
+            raise DataError(what or f"There is no column {name!r}.", meant + listed, value=name, allowed=self.columns)
         return self.columns.index(name)
 
     def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:

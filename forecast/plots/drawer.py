@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import subprocess
 import sys
 from collections import deque
@@ -12,6 +11,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
+
+from forecast.memory import core_count
 
 if TYPE_CHECKING:
     from forecast.data.prepare import Rows
@@ -31,7 +32,7 @@ def drawing_beside(rows: Rows) -> Iterator[Drawer | None]:
     TensorFlow takes longer to import than the process takes to start; where that is done, it would be waited for.
     """
     drawer = None
-    if "tensorflow" not in sys.modules and (os.cpu_count() or 1) > 1 and rows.panel.n_rows <= _MOST_ROWS:
+    if "tensorflow" not in sys.modules and core_count() > 1 and rows.panel.n_rows <= _MOST_ROWS:
         with suppress(OSError):
             drawer = Drawer()
     try:

@@ -17,6 +17,7 @@ from forecast.runs.documents import largest_document, parse_json
 from forecast.runs.files import path_aside, read_within
 from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, WEIGHTS, Run, open_checked, read_manifest
 from forecast.runs.versions import CURRENT, folder_in_place, folder_of_version, numbers_of_versions
+from forecast.tables.spelling import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -71,7 +72,8 @@ def find(run: Run | str | Path = "latest", *, runs_dir: Path | None = None) -> R
             f"The training of {name!r} is not finished.", f"Continue it with: {resume_command(name, runs_dir)}"
         )
     names = [other.name for other in all_runs(runs_dir=runs_dir)]
-    what, known = f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(names) or 'none'}."
+    known = f"{did_you_mean(name, names)}Runs: {', '.join(names) or 'none'}."
+    what = f"There is no run {name!r} in {runs_dir}."
     raise RunError(what, known, setting="run", value=name, allowed=names)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecast.errors import DataError
+from forecast.tables.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from forecast.data.panel import Panel
@@ -64,10 +64,9 @@ def load_dataset(name: str) -> Panel:
     from forecast.sources.quality import panel_warnings
 
     if name not in DATASETS:
-        near = get_close_matches(name, DATASETS, n=1)
         raise DataError(
             f"There is no built-in series {name!r}.",
-            (f"Did you mean {near[0]!r}? " if near else "") + f"Built in: {', '.join(DATASETS)}.",
+            f"{did_you_mean(name, DATASETS, repr)}Built in: {', '.join(DATASETS)}.",
         )
     dataset = DATASETS[name]
     frame = pd.read_csv(_folder() / dataset.file, dtype={"ds": "str"} | dict.fromkeys(dataset.units, "float64"))

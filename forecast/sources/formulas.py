@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from forecast.data.codes import are_codes
 from forecast.data.panel import Floats, Panel
 from forecast.errors import DataError, quote
+from forecast.tables.spelling import did_you_mean
 
 # An argument of this name is a number of steps; every other is a column.
 _STEPS = "steps"
@@ -129,8 +129,7 @@ def with_derived(panel: Panel, names: Sequence[str]) -> Panel:
     absent = [name for name in names if name not in panel.columns]
     for name in absent:
         if parse(name) is None and (call := _CALL.fullmatch(name)):
-            near = get_close_matches(call[1], FORMULAS, 1)
-            meant = f"Did you mean {near[0]}? " if near else ""
+            meant = did_you_mean(call[1], FORMULAS)
             raise DataError(f"There is neither a column {quote(name)} nor a formula {call[1]!r}.", meant + _listed())
     made = expressions(absent)
     if not made:

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from forecast.config import ReadOptions
+from forecast.config import FOUND, ReadOptions
 from forecast.data.clock import STEP, Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
 from forecast.data.panel import Floats, Panel, Text
 from forecast.data.words import with_words
-from forecast.errors import DataError, MachineError, Sentence, listed, quote, setting
+from forecast.errors import DataError, MachineError, Sentence, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.formulas import with_derived
@@ -30,6 +30,7 @@ from forecast.tables.columns import SERIES_IDS
 from forecast.tables.folders import find_files, read_files
 from forecast.tables.input import Dialect, Input
 from forecast.tables.reading import read_columns
+from forecast.tables.spelling import no_column
 from forecast.tables.table import Table
 from forecast.tables.zones import in_zone
 
@@ -72,7 +73,7 @@ def read_panel(
     if frame is None:
         found = find_files(str(source)) or find_input(str(source))
     found = found or Input("the table")
-    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days", "public_holidays"})
+    given = options.model_dump(exclude_defaults=True, exclude={*FOUND})
     try:
         return _read(replace(found, given=given), frame, options, alter)
     except DataError as error:
@@ -116,12 +117,7 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
     dialect = dialect_of(options)
     columns = read_files(found, dialect) if found.files else read_columns(found, frame, dialect)
     if options.series_id not in (None, columns.series_id) and options.codes is None:  # else it is a run that knows it
-        raise DataError(
-            f"There is no column {quote(str(options.series_id))} for {setting('series_id')}.",
-            f"Columns: {listed([*map(quote, columns.table.names)], 20)}.",
-            value=options.series_id,
-            allowed=columns.table.names,
-        )
+        raise no_column(str(options.series_id), setting("series_id"), columns.table.names)
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     if options.wide and columns.series_id is None:
         columns, series = series_of_columns(columns)

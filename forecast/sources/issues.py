@@ -26,6 +26,7 @@ from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input
 from forecast.tables.reading import Columns, columns_of
+from forecast.tables.spelling import no_column
 from forecast.tables.table import Floats, Table
 from forecast.tables.timecells import TimeColumn
 from forecast.tables.zone_rules import wall_times
@@ -200,10 +201,7 @@ def name_of_issue(table: Table, options: ReadOptions) -> str | None:
         names = {name.casefold(): name for name in table.names}
         return next((names[usual] for usual in _ISSUED if usual in names), None)
     if options.issued_at not in table.names:
-        raise DataError(
-            f"There is no column {quote(options.issued_at)} for {setting('issued_at')} in {table.source.label}.",
-            f"Columns: {listed([*map(quote, table.names)], _LISTED)}.",
-        )
+        raise no_column(options.issued_at, setting("issued_at"), table.names, f" in {table.source.label}")
     return options.issued_at
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from forecast.data.panel import Floats
 from forecast.errors import DataError, quote, setting
 from forecast.sources.quantities import has_true_zero
 from forecast.sources.spikes import Flags, Ints, find_spikes
+from forecast.tables.spelling import nearest
 
 
 def mask_named(names: Sequence[str], values: Floats, missing: Sequence[str]) -> list[str]:
@@ -33,8 +33,8 @@ def mask_named(names: Sequence[str], values: Floats, missing: Sequence[str]) -> 
     for text in missing:
         rule = parse_missing(text)
         if rule.column is not None and rule.column not in names:
-            near = get_close_matches(rule.column, names, 1)
-            meant = f"Did you mean {setting('missing', text.partition('@')[0] + '@' + near[0])}? " if near else ""
+            near = nearest(rule.column, names)
+            meant = f"Did you mean {setting('missing', text.partition('@')[0] + '@' + near)}? " if near else ""
             raise DataError(
                 f"There is no column {quote(rule.column)} for {setting('missing', text)}.",
                 f"{meant}Columns: {', '.join(map(quote, names))}.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 from types import ModuleType
 
 import numpy as np
@@ -14,6 +13,7 @@ from forecast.clocks.public_holidays import PublicHolidays
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
 from forecast.errors import DataError, MachineError, listed, setting
+from forecast.tables.spelling import did_you_mean
 
 # How long after the last row holidays are written down, in years: longer than a run is used.
 _YEARS_AHEAD = 10
@@ -98,8 +98,7 @@ def _days_of(library: ModuleType, region: str, years: range) -> dict[str, str]:
     except NotImplementedError:
         known = [*library.list_supported_countries(include_aliases=False), *library.list_supported_financial()]
         parts = library.list_supported_countries().get(country, [])
-        near = get_close_matches(region, known, 1)
-        advice = f"Did you mean {near[0]}? " if near else ""
+        advice = did_you_mean(region, known)
         advice += f"Parts of {country}: {', '.join(parts)}." if parts else f"There are {', '.join(known[:_NAMED])} …"
         raise DataError(f"The holidays of {region!r} are not known.", advice) from None
     return {str(day): str(names) for day, names in found.items()}

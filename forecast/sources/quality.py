@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from forecast.config import ReadOptions
 from forecast.data.clock import STEP
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, quote
+from forecast.memory import core_count
 from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row, without_missing
 
 # Values of a panel below which to start threads takes longer than to look at its columns one after another.
@@ -59,7 +59,7 @@ def inspect_columns(panel: Panel, options: ReadOptions | None = None) -> tuple[C
     report, columns = partial(_report, panel, options=options or ReadOptions()), range(len(panel.columns))
     if panel.values.size < _WORTH_THREADS:
         return tuple(map(report, columns))
-    with ThreadPoolExecutor(os.cpu_count()) as cores:
+    with ThreadPoolExecutor(core_count()) as cores:
         return tuple(cores.map(report, columns))
 
 

@@ -6,7 +6,6 @@ import glob
 import os
 import re
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -32,6 +31,7 @@ from forecast.sources.vintages import read_vintages
 from forecast.tables.folders import files_named
 from forecast.tables.frames import Frames, as_frame
 from forecast.tables.input import Input
+from forecast.tables.spelling import nearest
 
 Named = str | Path | Frames | Panel
 Source = Named | list[str] | list[Path]
@@ -80,16 +80,15 @@ def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> P
         found = Input(without_password(source), without_password(source))
         panel = read_panel(read_query(source, None if options is None else options.query), options, alter, found)
         return _with_forecasts(replace(panel, name=database_name(source)), "", options, alter)
-    if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
-        near = get_close_matches(source, DATASETS, 1)
-        if near:
-            raise DataError(
-                f"There is neither a file nor a built-in series {source!r}.",
-                f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
-                setting="source",
-                value=source,
-                allowed=DATASETS,
-            )
+    is_absent = not os.path.splitext(source)[1] and not os.path.exists(source) if isinstance(source, str) else False
+    if is_absent and (near := nearest(str(source), DATASETS)):
+        raise DataError(
+            f"There is neither a file nor a built-in series {source!r}.",
+            f"Did you mean {near}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
+            setting="source",
+            value=source,
+            allowed=DATASETS,
+        )
     are_revised = options is not None and options.issued_at is not None and options.known_forecasts is None
     revised = read_vintages(source, options, alter) if options is not None and are_revised else None
     panel = revised or _with_forecasts(read_panel(source, options, alter), source, options, alter)

@@ -95,7 +95,7 @@ def fit_ranges(panel: Panel, training_rows: Flags) -> TrainingRanges:
                 picked = np.rint(np.array([0, 0.01, 0.5, 0.99, 1]) * (len(present) - 1)).astype(np.int64)
                 for part, value in zip(ranges, present[picked], strict=True):
                     part[series, column] = value
-            longest[series, column] = _run_lengths(seen, np.arange(len(seen)) == 0).max(initial=0)
+            longest[series, column] = run_lengths(seen, np.arange(len(seen)) == 0).max(initial=0)
     return TrainingRanges(*[*ranges, longest])
 
 
@@ -127,13 +127,11 @@ def far_from_training(
             far = _far_rows(panel, name, values, own, of_row)
             if far.any():
                 findings[name, "far"] = _describe_far(panel, name, values, far, own, of_row)
-            runs = _run_lengths(values, starts)
+            runs = run_lengths(values, starts)
             stuck = (runs > (_LONGER * own.longest_run + _ROWS_LONGER)[of_row]) & ~far
             if not stuck.any():
                 continue
-            # No rain, no sun and full humidity last.
-            stuck &= ~((own.low == own.least) & (own.least < own.most))[of_row] | (values != own.least[of_row])
-            stuck &= ~((own.high == own.most) & (own.least < own.most))[of_row] | (values != own.most[of_row])
+            stuck &= ~may_last(values, own, of_row)
         if stuck.any():
             last = int(np.argmax(np.where(stuck, runs, 0)))
             findings[name, "stuck"] = (
@@ -159,7 +157,20 @@ def _from_first_to_last(panel: Panel, judged: Flags) -> tuple[Panel, Flags]:
     return (panel, judged) if kept.all() else (panel.only(kept), judged[kept])
 
 
-def _run_lengths(values: Floats, starts: Flags) -> Floats:
+def may_last(values: Floats, own: TrainingRanges, of_row: Ints) -> Flags:
+    """Which values [T] of a column may last, as no rain, no sun and full humidity do: often the least or the most.
+
+    Args:
+        values: [T].
+        own: The ranges of the column, [S] each.
+        of_row: The series of each row, [T].
+    """
+    at_least = ((own.low == own.least) & (own.least < own.most))[of_row] & (values == own.least[of_row])
+    at_most = ((own.high == own.most) & (own.least < own.most))[of_row] & (values == own.most[of_row])
+    return at_least | at_most
+
+
+def run_lengths(values: Floats, starts: Flags) -> Floats:
     """How many values in sequence are the same, up to each row, [T]; 0 for NaN. A run ends where a series starts."""
     same = np.zeros(len(values), bool)
     same[1:] = values[1:] == values[:-1]

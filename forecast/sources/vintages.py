@@ -15,7 +15,7 @@ import pandas as pd
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
-from forecast.errors import DataError, quote, setting
+from forecast.errors import DataError, setting
 from forecast.sources.from_table import Alter, dialect_of, read_panel
 from forecast.sources.issues import mask_missing, of_known_series, on_clock_of, sorted_issues, without
 from forecast.tables.bytes import find_input
@@ -24,6 +24,7 @@ from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Input
 from forecast.tables.reading import columns_of
+from forecast.tables.spelling import no_column
 from forecast.tables.table import Bools, Times
 
 # Names of the columns of the frame of first values, which no column of a table has.
@@ -53,10 +54,7 @@ def read_vintages(source: str | Path | pd.DataFrame, options: ReadOptions, alter
     if name not in table.names:
         if options.codes is not None:  # rows for a run: what they hold is what stands there
             return None
-        raise DataError(
-            f"There is no column {quote(name)} for {setting('issued_at')} in {table.source.label}.",
-            f"Columns: {', '.join(map(quote, table.names[:20]))}.",
-        )
+        raise no_column(name, setting("issued_at"), table.names, f" in {table.source.label}")
     issued, columns = find_times(table, name, None).times, columns_of(without(table, name), dialect)
     measured, column = columns.measured, columns.time
     if len(issued) != len(column.times):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import errno
 import os
 import re
@@ -18,6 +17,7 @@ from forecast import memory
 from forecast.errors import DataError, EmptyError, MachineError, phrase, quote
 from forecast.memory import megabytes
 from forecast.tables.input import Input, call_to_read, read_after, read_output_of
+from forecast.tables.spelling import nearest
 
 # A longer file is read in chunks of this many bytes, so that its text and its numbers never stand in memory together.
 CHUNK = 1 << 23
@@ -147,9 +147,8 @@ def _similar_paths(path: Path) -> str:
         names = os.listdir(path.parent)
     except OSError:
         return f"There is no folder {quote(path.parent)} either. Built-in series: {datasets}"
-    similar = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
-    if similar:
-        return f"Did you mean: {call_to_read(str(path.parent / similar[0]))}"
+    if near := nearest(path.name, names):
+        return f"Did you mean: {call_to_read(str(path.parent / near))}"
     return f"Built-in series: {datasets}"
 
 

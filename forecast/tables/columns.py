@@ -13,6 +13,7 @@ from forecast.tables import explain
 from forecast.tables.input import Dialect, Notation
 from forecast.tables.notation import Numbers, parse_numbers
 from forecast.tables.numbers import read_numbers
+from forecast.tables.spelling import no_column
 from forecast.tables.table import Column, Floats, Table, as_text
 from forecast.tables.timeforms import infer_form
 
@@ -147,9 +148,7 @@ def _wanted(table: Table, candidates: list[str], dialect: Dialect) -> list[str]:
     """The candidates that are asked for: all, unless some are named."""
     for name in dialect.columns:
         if name not in table.names:
-            listed = ", ".join(map(quote, table.names[:20]))
-            what = f"There is no column {quote(name)} for {setting('columns')}."
-            raise DataError(what, f"Columns: {listed}.", value=name, allowed=table.names)
+            raise no_column(name, setting("columns"), table.names)
     return [name for name in candidates if name in dialect.columns] if dialect.columns else candidates
 
 

@@ -15,6 +15,7 @@ from forecast.tables import explain
 from forecast.tables.calendar import FAR, refuse_far
 from forecast.tables.notation import parse_numbers
 from forecast.tables.roworder import ended_days, refuse_swapped
+from forecast.tables.spelling import no_column
 from forecast.tables.table import Floats, Table, Times, as_text, is_timestamps
 from forecast.tables.timecells import Cells, TimeColumn, sample
 from forecast.tables.timeforms import (
@@ -184,12 +185,7 @@ def _found(table: Table, time_column: str | None, date_format: str | None) -> Ti
     names = [time_column] if time_column in table.names else (time_column or "").split(",")
     names = [name.strip() for name in names if name]
     if unknown := [name for name in names if name not in table.names]:
-        raise DataError(
-            f"There is no column {quote(unknown[0])} for {setting('time_column')}.",
-            f"Columns: {', '.join(map(quote, table.names[:20]))}.",
-            value=unknown[0],
-            allowed=table.names,
-        )
+        raise no_column(unknown[0], setting("time_column"), table.names)
     codes = codes_of(date_format or "")
     if len(codes) > 1:
         if not are_codes(codes):

@@ -30,7 +30,7 @@ class Line:
         time: Its time; in UTC if it has a zone. NaT of a row that has neither a time nor the number of its step.
         tz: ``UTC``, or None if its time has no zone.
         values: The columns that were asked for, [C]; NaN where missing.
-        series: What the column of the series holds; empty where there is none.
+        series: What the column of the series holds, or the name of its column; empty where there is none.
     """
 
     time: np.datetime64
@@ -49,6 +49,7 @@ class LineReader:
         dialect: What is not to be inferred.
         tz: The zone of the clock; None for none.
         has_series: Whether a column tells several series apart.
+        is_wide: Whether each of the columns is a series.
 
     Raises:
         DataError: If a column is missing.
@@ -62,11 +63,12 @@ class LineReader:
         dialect: Dialect,
         tz: str | None = None,
         has_series: bool = False,
+        is_wide: bool = False,
     ) -> None:
         header = header.lstrip("\ufeff")
         named = dialect.delimiter
         self._delimiter = max(_DELIMITERS, key=header.count) if named is None else named_delimiter(source, named)
-        self._columns, self._source, self._dialect, self._tz = columns, source, dialect, tz
+        self._columns, self._source, self._dialect, self._tz, self._is_wide = columns, source, dialect, tz, is_wide
         self.names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(self._cells(header)))
         known = (name for name in self.names if name.casefold() in SERIES_IDS)
         series_id = dialect.series_id or next(known, SERIES_IDS[0])
@@ -84,8 +86,8 @@ class LineReader:
                     "and the time.",
                 )
 
-    def read(self, text: str, number: int) -> Line:
-        """The row of one line.
+    def read(self, text: str, number: int) -> list[Line]:
+        """The row of one line; of a wide one that of each series.
 
         Args:
             text: The line.
@@ -116,7 +118,10 @@ class LineReader:
             )
         series = "/".join(cells[self.names.index(key)].strip() for key in self._keys)
         tz = None if zoned.tz is None or zoned.whole_days else "UTC"
-        return Line(zoned.times[0], tz, np.concatenate([self._values(table, name) for name in self._columns]), series)
+        values = np.concatenate([self._values(table, name) for name in self._columns])
+        if self._is_wide:
+            return [Line(zoned.times[0], tz, values[[at]], name) for at, name in enumerate(self._columns)]
+        return [Line(zoned.times[0], tz, values, series)]
 
     def _values(self, table: Table, name: str) -> Floats:
         """The values of a column, [1]."""

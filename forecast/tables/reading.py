@@ -7,7 +7,6 @@ numbers are put together. Where they do not, or one is in doubt, the file is rea
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,13 +17,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forecast.errors import DataError, EmptyError, MachineError, quote, setting
+from forecast.errors import DataError, EmptyError, MachineError, setting
+from forecast.memory import core_count
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
 from forecast.tables.find_times import find_steps, find_times_or_steps
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input, series_keys
+from forecast.tables.spelling import no_column
 from forecast.tables.table import Table, as_text
 from forecast.tables.timecells import TimeColumn
 from forecast.tables.timeparts import names_a_clock
@@ -77,7 +78,7 @@ def read_columns(found: Input, frame: pd.DataFrame | None, dialect: Dialect) -> 
 
 def _read_ahead(tables: Iterator[Table], dialect: Dialect) -> Iterator[Columns]:
     """The columns of each table, in order; other cores read them while the next ones are divided into cells."""
-    n_cores = os.cpu_count() or 1
+    n_cores = core_count()
     with ThreadPoolExecutor(n_cores) as cores:
         coming: deque[Future[Columns]] = deque()
         for table in tables:
@@ -103,9 +104,7 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     if series_id is None or (series_id not in table.names and usual):
         series_id = usual  # rows in the long format, perhaps for a run that was trained on a file with other names
     elif series_id not in table.names:
-        listed = ", ".join(map(quote, table.names[:20]))
-        what = f"There is no column {quote(series_id)} for {setting('series_id')}."
-        raise DataError(what, f"Columns: {listed}.", value=series_id, allowed=table.names)
+        raise no_column(series_id, setting("series_id"), table.names)
     if dialect.freq == "step":
         time = find_steps(table, dialect.time_column, dialect.date_format, series_id)
     else:

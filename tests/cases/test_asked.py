@@ -252,7 +252,7 @@ def test_a_series_in_each_row_without_dates_is_turned_onto_steps(names: list[str
 def test_lines_are_told_apart_by_several_columns() -> None:
     dialect = Dialect(series_id="store,item")
     reader = LineReader("date,store,item,sales", ("sales",), Input("lines"), dialect, has_series=True)
-    line = reader.read("2021-01-01,2, 3,7", 2)
+    (line,) = reader.read("2021-01-01,2, 3,7", 2)
     assert (line.series, line.values.tolist()) == ("2/3", [7])
     with pytest.raises(DataError, match="column 'item' is missing"):
         LineReader("date,store,sales", ("sales",), Input("lines"), dialect, has_series=True)

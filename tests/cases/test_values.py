@@ -277,4 +277,4 @@ def test_a_stream_divided_by_blanks(run: forecast.Run, frame: pd.DataFrame) -> N
     reader = LineReader(
         "  date   y  promo  sky", ("y", "promo", "sky=fog"), Input("a stream", "-"), dialect_of(options)
     )
-    assert reader.read(" 2020-01-01    1,234.5   yes  fog", 2).values.tolist() == [1234.5, 1, 1]
+    assert reader.read(" 2020-01-01    1,234.5   yes  fog", 2)[0].values.tolist() == [1234.5, 1, 1]

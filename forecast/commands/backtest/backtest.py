@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +52,7 @@ from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
 from forecast.sources.read import Source, is_built_in, kept, read, report_notes
 from forecast.tables.frames import like
+from forecast.tables.spelling import did_you_mean
 
 
 def backtest(
@@ -193,10 +193,9 @@ def names_run(name: str, runs_dir: Path | None = None) -> bool:
     if not re.fullmatch(r"[\w-]+", name) or name == "-" or is_built_in(name) or os.path.exists(name):
         return False  # whatever else is wrong with it, `read` says
     runs = [run.name for run in all_runs(runs_dir=folder)]
-    near = get_close_matches(name, [*runs, *DATASETS], 1)
     raise DataError(
         f"There is neither a run, nor a file, nor a built-in series {name!r}.",
-        (f"Did you mean {near[0]}? " if near else "") + f"Runs: {', '.join(runs) or 'none'}. "
+        f"{did_you_mean(name, [*runs, *DATASETS])}Runs: {', '.join(runs) or 'none'}. "
         f"See: {phrase('forecast datasets', 'forecast.DATASETS')}",
     )
 

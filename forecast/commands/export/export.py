@@ -54,7 +54,8 @@ def export(
     Args:
         run: A run or its name.
         folder: Where to; None for the run's name and the format, in the working folder.
-        format: ``onnx``; ``keras``, whose layers need this package; or ``saved-model``, which needs TensorFlow.
+        format: ``onnx``; ``keras``, whose layers need this package; or ``saved-model``. To write the latter two takes
+            TensorFlow, and so does to read them.
         overwrite: Replace a folder that was exported before.
         runs_dir: Where runs live.
 

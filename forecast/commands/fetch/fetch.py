@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from forecast.errors import ConfigError
@@ -12,6 +11,7 @@ from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.fetch import Fetched
 from forecast.sources.services.naming import parse_names, source_of
 from forecast.sources.services.ncei import STATION
+from forecast.tables.spelling import did_you_mean
 
 
 def choose_source(
@@ -30,10 +30,9 @@ def choose_source(
     """
     kinds = list(dict.fromkeys(known.kind for known in SERVICES.values()))
     if kind not in kinds:
-        near = get_close_matches(kind, kinds, 1)
         raise ConfigError(
             f"fetch: there is no {kind!r} to get.",
-            (f"Did you mean {near[0]}? " if near else "") + f"There is {', '.join(kinds)}.",
+            f"{did_you_mean(kind, kinds)}There is {', '.join(kinds)}.",
         )
     if kind != "weather" and (places or stations or latitude is not None or longitude is not None):
         raise ConfigError(

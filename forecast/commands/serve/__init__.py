@@ -26,7 +26,8 @@ _TURN = 0.001
 
 def _option(name: str, **about: Any) -> Any:
     """An option that a machine may set for all its servers, as FORECAST_PORT does the port."""
-    return typer.Option(envvar=f"FORECAST_{name.upper()}", show_envvar=False, **about)
+    option = f"--{name.replace('_', '-')}"
+    return typer.Option(option, envvar=f"FORECAST_{name.upper()}", show_envvar=False, **about)
 
 
 def command(
@@ -51,8 +52,9 @@ def command(
     token_file: Annotated[
         Path | None, _option("token_file", help="Answer only who sends one of the tokens in this file, one a line.")
     ] = None,
-    log: Annotated[
-        Literal["none", "json"], _option("log", help="Log each request as a line on standard error.")
+    log_as: Annotated[
+        Literal["none", "json"],
+        _option("log", help="Log each request, and all else, as a line of JSON on standard error."),
     ] = "none",
     keep: Keep = False,
     runs_dir: RunsDir = None,
@@ -62,12 +64,11 @@ def command(
 
     Several runs are at /runs/NAME/forecast. A run that is replaced is loaded again while requests go on.
     """
-    from forecast.commands.console import ConsoleProgress
     from forecast.errors import MachineError
     from forecast.runs.find import find
 
     try:
-        from forecast.commands.serve.server import Server, address_of, listen
+        from forecast.commands.serve.server import Server, Shares, address_of, listen
     except ModuleNotFoundError as error:
         raise MachineError(
             f"forecast serve needs {error.name}, which is not installed.",
@@ -75,41 +76,45 @@ def command(
         ) from None
     from forecast.commands.serve.app import App, paths_of
     from forecast.commands.serve.connection import Limits
+    from forecast.commands.serve.log import Log
     from forecast.commands.serve.metrics import server_metrics
     from forecast.commands.serve.served import ServedRuns, columns_of
     from forecast.commands.serve.tokens import read_tokens
     from forecast.commands.serve.workers import Workers
 
-    progress, trained = ConsoleProgress(quiet), [find(run, runs_dir=runs_dir) for run in runs]
-    limits, tokens = Limits(max_body, timeout, idle_timeout, max_connections), read_tokens(token_file)
-    names = [run.name for run in trained]
-    columns = {run.name: columns_of(run) for run in trained}
-    metrics = server_metrics(columns, [*paths_of(names)], workers)
-    listening = listen(host, port)
+    log, limits = Log(log_as == "json", quiet), Limits(max_body, timeout, idle_timeout, max_connections)
+    with log.refusing():
+        trained, tokens = [find(run, runs_dir=runs_dir) for run in runs], read_tokens(token_file)
+        names = [run.name for run in trained]
+        columns = {run.name: columns_of(run) for run in trained}
+        metrics = server_metrics(columns, [*paths_of(names)], workers)
+        listening, shares = listen(host, port), Shares(workers)
 
     def ready() -> None:
-        progress.note(f"serving {', '.join(names)} at {address_of(listening, host)}; Ctrl-C stops it")
+        log.note(f"serving {', '.join(names)} at {address_of(listening, host)}; Ctrl-C stops it")
 
     def work(number: int, ready: Callable[[], None]) -> None:
         metrics.of_process(number)
+        shares.of_process(number)
         services = ServedRuns(trained, max_rows, metrics, keep)
-        app = App(services, limits, metrics, tokens, log == "json")
-        services.watch(progress.note if number == 0 else lambda _: None)
+        app = App(services, limits, metrics, tokens, log)
+        services.watch(log.note if number == 0 else lambda _: None)
         sys.setswitchinterval(_TURN)
         gc.collect()
         gc.freeze()  # what stays for good need not be looked through again, which would halt requests
 
         async def answer() -> None:
             ready()
-            await Server(app, limits, listening).run()
+            await Server(app, limits, listening, shares).run()
 
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # which can watch a socket anywhere
             runner.run(answer())
 
     code = 0
     if workers > 1:
-        code = Workers(workers, work, release=listening.close).run(ready)
+        code = Workers(workers, work, log, release=listening.close).run(ready)
     else:
-        work(0, ready)
+        with log.refusing():
+            work(0, ready)
     sys.stderr.flush()
     os._exit(code)  # a forecast that is still being made has no client any more, and is not waited for

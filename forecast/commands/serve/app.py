@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
-import sys
-import traceback
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from hmac import compare_digest
 from http import HTTPStatus
 
 from forecast.commands.serve.connection import Limits, Request, Response
 from forecast.commands.serve.description import describe, describe_api
+from forecast.commands.serve.log import Log
 from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.service import Lanes, Service, to_bytes
 from forecast.errors import ForecastError, rendered, without_settings
@@ -41,7 +38,7 @@ class App:
         limits: How long a forecast may take, and how large a body may be.
         metrics: Counts the requests.
         tokens: Those of which a client must have one; None if it needs none.
-        log: Whether each request is logged, as a line of JSON on standard error.
+        log: Takes down requests and failures.
     """
 
     def __init__(
@@ -50,11 +47,11 @@ class App:
         limits: Limits,
         metrics: Metrics,
         tokens: Sequence[str] | None = None,
-        log: bool = False,
+        log: Log | None = None,
     ) -> None:
         self._services, self._limits, self._metrics = services, limits, metrics
         self._tokens = None if tokens is None else [token.encode() for token in tokens]
-        self._log, self._lanes, self._stops = log, Lanes(), False
+        self._log, self._lanes, self._stops = log or Log(), Lanes(), False
         self._paths = paths_of(list(services))
         self._answers: dict[str, Callable[[str, bytes], Awaitable[Response]]] = {
             "forecast": self._forecast,
@@ -96,7 +93,7 @@ class App:
         except ForecastError as error:
             return _told(422 if error.exit_code == 2 else 503, for_clients(error))
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            self._log.failed("The forecast failed.")
             return self.refusal(500, "The forecast failed; the server's log says why.")
         if len(response.body) < _WORTH_PACKING or "gzip" not in request.headers.get("accept-encoding", ""):
             return response
@@ -107,23 +104,19 @@ class App:
         """The response to a request that is refused."""
         return _told(status, ServerError(error, hint))
 
-    def note(self, request: Request | None, response: Response, seconds: float) -> None:
+    def note(self, client: str, request: Request | None, response: Response, seconds: float) -> None:
         """Count a response, and log it."""
         path = request.path if request is not None and request.path in self._paths else "other"
         self._metrics.add("forecast_requests_total", f'path="{path}",code="{response.status}"')
         self._metrics.observe("forecast_request_seconds", f'path="{path}"', seconds)
-        if self._log:
-            line = {
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "client": request.client if request else "",
-                "method": request.method if request else "",
-                "path": request.path if request else "",
-                "status": response.status,
-                "seconds": round(seconds, 6),
-                "bytes": len(response.body),
-            }
-            sys.stderr.write(f"{json.dumps(line)}\n")  # at once, for other processes write there, too
-            sys.stderr.flush()
+        self._log.answered(
+            client=client,
+            method=request.method if request else "",
+            path=request.path if request else "",
+            status=response.status,
+            seconds=round(seconds, 6),
+            bytes=len(response.body),
+        )
 
     def stop(self) -> None:
         """Say from now on that no more requests should be sent here."""

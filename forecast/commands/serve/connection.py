@@ -7,6 +7,7 @@ request, for its rest, or for its answer to be read, is not waited for longer th
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,9 @@ import h11
 
 # Bytes that are read at once, and of a request's first line and headers.
 _AT_ONCE, _LONGEST_HEAD = 1 << 16, 1 << 14
+
+# How h11 shows bytes that it cannot read.
+_BYTES = re.compile(r"bytearray\(b(.*)\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,12 @@ class Request:
         method: Such as ``GET``.
         path: Without the query, decoded.
         headers: By name, in lower case.
-        client: Its address.
         body: As it came; empty while only the headers are known.
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
-    client: str
     body: bytes = b""
 
 
@@ -86,8 +88,8 @@ class Application(Protocol):
     def refusal(self, status: int, error: str, hint: str = "") -> Response:
         """The response to a request that could not be read, or is no longer answered."""
 
-    def note(self, request: Request | None, response: Response, seconds: float) -> None:
-        """Take note of a response, and of how long it took from the end of the headers."""
+    def note(self, client: str, request: Request | None, response: Response, seconds: float) -> None:
+        """Take note of a response to a client's address, and of how long it took from the end of the headers."""
 
     def stop(self) -> None:
         """Take note that the server stops."""
@@ -109,6 +111,10 @@ class Connection:
         # Since when no request is under way, so that nothing is lost if the connection is closed; None if one is.
         self.waiting_since: float | None = perf_counter()
         self.task = asyncio.get_running_loop().create_task(self._converse(accepted))
+
+    def keep_no_longer(self) -> None:
+        """Close the connection with the next response, which says so."""
+        self._ends = True
 
     def end(self) -> None:
         """Close the connection: now if it is waiting, else with the response that is under way."""
@@ -154,7 +160,8 @@ class Connection:
                 async with asyncio.timeout(limits.seconds):
                     request, response = await self._with_body(request)
         except h11.RemoteProtocolError as error:
-            response = self._application.refusal(error.error_status_hint, f"This is not HTTP/1.1: {error}.")
+            what = _BYTES.sub(lambda found: found[1], str(error))  # without the name of a type of Python
+            response = self._application.refusal(error.error_status_hint, f"This is not HTTP/1.1: {what}.")
         except TimeoutError:
             if request is None and not self._http.trailing_data[0]:
                 return False
@@ -166,7 +173,7 @@ class Connection:
                 response = await self._application.respond(request)
             except asyncio.CancelledError:  # the server stops, and has waited for this one as long as it may
                 response = self._application.refusal(503, "The server is stopping.", "Try again later.")
-        self._application.note(request, response, perf_counter() - began)
+        self._application.note(self._client, request, response, perf_counter() - began)
         async with asyncio.timeout(limits.seconds):
             self._writer.write(self._bytes_of(response, request is not None and request.method == "HEAD"))
             await self._writer.drain()
@@ -195,7 +202,7 @@ class Connection:
     def _head_of(self, first: h11.Request) -> Request:
         path = unquote(first.target.partition(b"?")[0].decode("latin-1"))
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in first.headers}
-        return Request(first.method.decode("latin-1"), path, headers, self._client)
+        return Request(first.method.decode("latin-1"), path, headers)
 
     async def _with_body(self, request: Request) -> tuple[Request, Response | None]:
         """The request with its body, or why that is not read: bytes are counted, as a client may declare any size."""

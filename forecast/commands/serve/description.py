@@ -16,7 +16,9 @@ class Refusal(BaseModel):
     """Why a request was refused, and what to do."""
 
     error: str
-    advice: str = ""
+    kind: Annotated[str, Field(description="Of the error: data, server, machine …")]
+    setting: Annotated[str | None, Field(description="The setting that it is about; null for none.")] = None
+    hint: Annotated[str, Field(description="What to do.")] = ""
 
 
 class Health(BaseModel):

@@ -84,7 +84,7 @@ class Metrics:
 
 
 # The statuses that a server answers with.
-_STATUSES = (200, 400, 401, 404, 405, 408, 413, 415, 422, 431, 500, 503, 504)
+_STATUSES = (200, 400, 401, 404, 405, 408, 413, 415, 422, 431, 500, 501, 503, 504)
 
 
 def server_metrics(runs: Mapping[str, Sequence[str]], paths: Sequence[str], processes: int = 1) -> Metrics:

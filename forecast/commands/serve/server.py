@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import signal
 import socket
 import threading
 from collections import deque
 from contextlib import suppress
+
+import numpy as np
 
 from forecast.commands.serve.connection import Application, Connection, Limits
 from forecast.errors import MachineError, setting
@@ -19,6 +22,9 @@ _GRACE, _ARRIVAL = 4.0, 0.1
 
 # Seconds without a new connection where there is no descriptor for it.
 _PAUSE = 0.1
+
+# Seconds for which a process lets others take a new connection that have fewer: longer than they take to wake up.
+_COURTESY = 0.005
 
 # Descriptors that are not for connections: those of files that are read when a run is replaced.
 _RESERVED = 16
@@ -55,6 +61,30 @@ def address_of(listening: socket.socket, host: str) -> str:
     return f"http://{shown}:{listening.getsockname()[1]}"
 
 
+class Shares:
+    """How many connections each of a server's processes has, in memory that they share.
+
+    Args:
+        processes: How many there are.
+    """
+
+    def __init__(self, processes: int = 1) -> None:
+        self._counts, self._number = np.frombuffer(mmap.mmap(-1, 8 * processes), np.int64), 0
+
+    def of_process(self, number: int) -> None:
+        """Count as this process from now on, which has none yet."""
+        self._number = number
+        self.tell(0)
+
+    def tell(self, connections: int) -> None:
+        """Say how many the process has now."""
+        self._counts[self._number] = connections
+
+    def has_more(self) -> bool:
+        """Whether the process has more than another one."""
+        return bool(self._counts[self._number] > self._counts.min())
+
+
 class Server:
     """Accepts the connections of clients, no more than it may, and lets each speak with an application.
 
@@ -65,9 +95,13 @@ class Server:
         application: What answers.
         limits: Of each connection, and of their number.
         listening: Where it accepts; other processes may, too.
+        shares: What it has beside those; clients that stay would else keep one of them busy, and others idle.
     """
 
-    def __init__(self, application: Application, limits: Limits, listening: socket.socket) -> None:
+    def __init__(
+        self, application: Application, limits: Limits, listening: socket.socket, shares: Shares | None = None
+    ) -> None:
+        self._shares, self._has_waited = shares or Shares(), False
         self._application, self._limits, self._listening = application, limits, listening
         self._connections: dict[Connection, None] = {}  # in the order in which they came
         self._refused: deque[socket.socket] = deque()
@@ -97,12 +131,16 @@ class Server:
 
     def _accept(self) -> bool:
         """Accept one connection; whether there was any. Others may then be served before the next."""
+        self._has_waited = not self._has_waited and not self._stopped.is_set() and self._shares.has_more()
+        if self._has_waited:
+            self._pause(_COURTESY)
+            return False
         try:
             accepted, _ = self._listening.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # another process was faster, or it is gone
             return False
         except OSError:  # the machine has no descriptors left, or no memory: others may give some back
-            self._pause()
+            self._pause(_PAUSE)
             return False
         accepted.setblocking(False)
         if len(self._connections) >= self._most and not self._make_room():
@@ -110,8 +148,13 @@ class Server:
             return True
         connection = Connection(self._application, self._limits, accepted)
         self._connections[connection] = None
-        connection.task.add_done_callback(lambda _: self._connections.pop(connection, None))
+        self._shares.tell(len(self._connections))
+        connection.task.add_done_callback(lambda _: self._forget(connection))
         return True
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
+        self._shares.tell(len(self._connections))
 
     def _refuse(self, accepted: socket.socket) -> None:
         """Say that there are too many connections."""
@@ -122,11 +165,11 @@ class Server:
         if len(self._refused) > _RESERVED // 2:
             self._refused.popleft().close()
 
-    def _pause(self) -> None:
+    def _pause(self, seconds: float) -> None:
         """Accept nothing for a moment."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._listening)
-        loop.call_later(_PAUSE, lambda: self._stopped.is_set() or loop.add_reader(self._listening, self._accept))
+        loop.call_later(seconds, lambda: self._stopped.is_set() or loop.add_reader(self._listening, self._accept))
 
     def _make_room(self) -> bool:
         """Close the connection that has been waiting longest; whether there is one."""
@@ -144,6 +187,8 @@ class Server:
         while self._accept():
             pass
         self._listening.close()
+        for connection in self._connections:
+            connection.keep_no_longer()
         await asyncio.sleep(_ARRIVAL)
         for connection in list(self._connections):
             connection.end()

@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 
+from forecast.commands.serve.log import Log
 from forecast.errors import ForecastError, MachineError, setting
 
 # Seconds before a process that died is replaced, so that one that dies at once does not take the machine.
@@ -29,15 +29,16 @@ class Workers:
     Args:
         count: How many.
         work: What each does until it gets SIGTERM.
+        log: Takes down which of them ended.
         release: Lets go of what they share once they are to stop: clients would wait at a socket that is open here.
     """
 
-    def __init__(self, count: int, work: Work, release: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, count: int, work: Work, log: Log, release: Callable[[], None] = lambda: None) -> None:
         if not hasattr(os, "fork"):
             raise MachineError(
                 "This system cannot fork processes that share the work.", f"Use {setting('workers', 1)}."
             )
-        self._count, self._work, self._release = count, work, release
+        self._count, self._work, self._log, self._release = count, work, log, release
         self._processes: dict[int, int] = {}  # the number of each by its id
         self._stops = False
 
@@ -68,7 +69,7 @@ class Workers:
             number = self._processes.pop(process)
             codes.append(os.waitstatus_to_exitcode(status))
             if not self._stops:
-                print(f"process {number} ended with {codes[-1]}, and is replaced", file=sys.stderr, flush=True)
+                self._log.warn(f"process {number} ended with {codes[-1]}, and is replaced")
                 time.sleep(_PAUSE)
             if not self._stops:
                 self._start(number)
@@ -90,10 +91,10 @@ class Workers:
             self._work(number, lambda: None if writing is None else _tell(writing))
             code = 0
         except ForecastError as error:
-            print("\n".join(filter(None, error.text("shell"))), file=sys.stderr)
+            self._log.refused(error)
             code = error.exit_code
         except BaseException:
-            traceback.print_exc()
+            self._log.failed(f"process {number} failed")
         finally:
             sys.stderr.flush()
             os._exit(code)

@@ -48,6 +48,7 @@ def command(
     from forecast.commands.stream.feed import stream_rows
     from forecast.commands.stream.recent_rows import forget_state
     from forecast.commands.stream.stream import Stream
+    from forecast.errors import MachineError
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, locked
     from forecast.runs.find import STREAM_STATE, find
@@ -56,6 +57,8 @@ def command(
     progress = ConsoleProgress(quiet)
     trained = find(run, runs_dir=runs_dir)
     state = state or trained.home.with_name(f"{trained.name}{STREAM_STATE}")
+    if not state.parent.is_dir():  # a slip of the pen would begin another stream
+        raise MachineError(f"There is no folder {state.parent} for the state.", f"Make it: mkdir -p {state.parent}")
     check_output(state)
     has_header = False
     with (

@@ -13,12 +13,15 @@ from forecast.commands.progress import shown_by_default
 from forecast.commands.stream.lines import lines_of
 from forecast.commands.stream.recent_rows import check_slot
 from forecast.commands.stream.stream import Stream
-from forecast.errors import DataError
+from forecast.errors import DataError, Sentence, phrase
 from forecast.progress import Progress, StopRequested
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
 from forecast.tables.input import Input
 from forecast.tables.lines import LineReader
+
+# What lets a stream that begins forecast at once.
+_EARLIER = " Rows that came before may be given: " + phrase("--history FILE", "Stream.remember") + "."
 
 
 def stream_rows(
@@ -60,8 +63,12 @@ def stream_rows(
     label = "standard input" if source == "-" else Path(source).name
     dialect, reader = dialect_of(options), None
 
+    is_wide = bool(options.wide)
+    columns = stream.series_ids if is_wide else stream.columns
+
     def reader_of(header: str) -> LineReader:
-        return LineReader(header, stream.columns, Input(label, source), dialect, options.tz, several)
+        found = Input(label, source)
+        return LineReader(header, columns, found, dialect, options.tz, several and not is_wide, is_wide)
 
     had_forecast, n_unsaved, saved_at = True, 0, time.monotonic()
     network = stream.run.config.network
@@ -95,29 +102,30 @@ def stream_rows(
                     reader = reader_of(stream.header)  # the file goes on where the one before ended
             if not text.strip():
                 continue
-            row = reader.read(text, number)
-            passed_over = stream.passed_over
-            try:
-                when = stream.time_of(row)
-                check_slot(when, when, stream.clock)  # a weekend, which would become a Friday
-                when = snap(np.array([when]), np.zeros(1, np.int64), stream.clock).times[0]
-                forecast = stream.push_local(when, row.values, stream.check_series(row.series if several else None))
-                if stream.passed_over > passed_over:
-                    continue
-                for warning in stream.warnings:
-                    progress.warn(warning)
-                if forecast is None and stream.refused and had_forecast:
-                    progress.warn(f"no forecast yet: {stream.refused[0]}")
-                had_forecast, n_unsaved = forecast is not None, n_unsaved + 1
-                if forecast is not None:
-                    forecast["number"] = stream.number
-                    yield forecast
-            except DataError as error:
-                message, advice = error.args
-                raise DataError(f"{label}, line {number}: {message}", advice) from None
-            except (StopRequested, KeyboardInterrupt):
-                stream.undo()
-                raise
+            for row in reader.read(text, number):
+                passed_over = stream.passed_over
+                try:
+                    when = stream.time_of(row)
+                    check_slot(when, when, stream.clock)  # a weekend, which would become a Friday
+                    when = snap(np.array([when]), np.zeros(1, np.int64), stream.clock).times[0]
+                    forecast = stream.push_local(when, row.values, stream.check_series(row.series if several else None))
+                    if stream.passed_over > passed_over:
+                        continue
+                    for warning in stream.warnings:
+                        progress.warn(warning)
+                    if forecast is None and stream.refused and had_forecast:
+                        is_new = stream.number < stream.run.config.data.lookback
+                        progress.warn(Sentence(f"no forecast yet: {stream.refused[0]}{_EARLIER if is_new else ''}"))
+                    had_forecast, n_unsaved = forecast is not None, n_unsaved + 1
+                    if forecast is not None:
+                        forecast["number"] = stream.number
+                        yield forecast
+                except DataError as error:
+                    message, advice = error.args
+                    raise DataError(f"{label}, line {number}: {message}", advice) from None
+                except (StopRequested, KeyboardInterrupt):
+                    stream.undo()
+                    raise
         _tell_passed_over(progress, stream)
     finally:
         stream.save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,8 +24,9 @@ def chunks_of_followed(path: str, most: int, warn: Callable[[str], None]) -> Ite
     """What is read of a file, and of the files that take its place, for ever.
 
     A file that was moved away is read until the one in its place has content, and then once more to its end: by then
-    the program that writes has changed over. Of a file that was emptied, the rest is read from a copy beside it, as
-    logrotate's ``copytruncate`` makes one.
+    the program that writes has changed over. Files that were there only between two looks are read next, where they
+    are now: those beside it that begin with the same line and were written to later. Of a file that was emptied, the
+    rest is read from a copy beside it, as logrotate's ``copytruncate`` makes one.
 
     Args:
         path: Where the file is, and the next one will be.
@@ -60,6 +62,12 @@ def chunks_of_followed(path: str, most: int, warn: Callable[[str], None]) -> Ite
                 yield chunk
                 position, seen = position + len(chunk), (seen + chunk)[-_REMEMBERED:]
             elif successor is not None:
+                for between in _between(Path(path), file, successor, warn):
+                    with between:
+                        warn(f"{name} was replaced more than once: {Path(between.name).name} is read first")
+                        yield b""
+                        while piece := between.read(most):
+                            yield piece
                 file.close()
                 warn(f"{name} was replaced: on with the new file")
                 yield b""
@@ -87,6 +95,34 @@ def _successor(path: str, file: IO[bytes]) -> IO[bytes] | None:
         if found.st_size and not os.path.samestat(found, os.fstat(file.fileno())):
             return open(path, "rb")
     return None
+
+
+def _between(path: Path, file: IO[bytes], successor: IO[bytes], warn: Callable[[str], None]) -> list[IO[bytes]]:
+    """The files that took a path's place after one, and gave way to another, in the order in which they were written.
+
+    They lie beside it, under names that begin like its own. A copy of the first file may be among them, which does no
+    harm: its rows have been read. Without a header nothing tells their rows from others, so they are only named.
+    """
+    before, after = (os.fstat(one.fileno()) for one in (file, successor))
+    found: list[tuple[int, IO[bytes]]] = []
+    for beside in path.parent.glob("*"):
+        with suppress(OSError):
+            status = beside.stat()
+            is_between = before.st_mtime_ns < status.st_mtime_ns <= after.st_mtime_ns
+            if not (is_between and beside.name.startswith(path.stem)) or os.path.samestat(status, after):
+                continue
+            between = open(beside, "rb")  # noqa: SIM115 - whoever asked closes it
+            if _first_line(between) == _first_line(file):
+                found.append((status.st_mtime_ns, between))
+                continue
+            between.close()
+            if re.fullmatch(rf"{re.escape(path.name)}[._-]\d+", beside.name):
+                warn(f"{beside.name} may hold rows that came before those of {path.name}, and is not read")
+    return [between for _, between in sorted(found, key=lambda pair: pair[0])]
+
+
+def _first_line(file: IO[bytes]) -> bytes:
+    return os.pread(file.fileno(), _REMEMBERED, 0).partition(b"\n")[0]
 
 
 def _copy_of(path: Path, position: int, seen: bytes) -> IO[bytes] | None:

@@ -249,11 +249,11 @@ class Stream:
         return self.clock.local(times[-1:])[0] if len(times) else None
 
     def save(self) -> None:
-        """Keep what was forecast, and then write recent rows and states to the state file, whole or not at all."""
+        """Keep what was forecast, and then write recent rows and states, if any, to their file, whole or not at all."""
         if self._archive is not None:  # before the state, which says what need not be forecast again
             self._archive.write(self._unkept)
             self._unkept.clear()
-        if self.state is not None:
+        if self.state is not None and self._recent:
             write_state(self.state, self.run, self._recent, self.header)
 
     def check_series(self, series_id: str | None) -> str:

@@ -83,6 +83,9 @@ def train(
     """
     progress, started = progress or shown_by_default(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
+    folder = runs_folder(runs_dir)
+    if run is not None:  # before anything is read
+        RunWriter(folder, run).check_free(overwrite)
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
@@ -100,8 +103,9 @@ def train(
     warnings = data_warnings(panel, prepared) + forecast_warnings(newest)
     for warning in warnings:  # before the training takes its time; they are no reason to stop
         progress.warn(warning)
-    folder = runs_folder(runs_dir)
-    name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
+    name = (
+        run if run is not None else _free_name(folder, f"{name_of_source(source)}-{resolved.network.model}", overwrite)
+    )
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
         for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
@@ -353,7 +357,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _slug(source: Source) -> str:
+def name_of_source(source: Source) -> str:
+    """What a run of a source is called by default, before what is made of it."""
     stem = Path(str(source).split(os.pathsep)[0]).name.split(".")[0] if isinstance(source, (str, Path)) else ""
     return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "series"
 

@@ -11,13 +11,13 @@ All loops compute the same function of the same weights, so that a run trained w
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import Any, Literal
 
+from forecast.memory import core_count
 from forecast.models.backends import lstm
 from forecast.models.backends.tensorflow import HAS_GPU, keras, tf
 from forecast.models.cells import cell_named
@@ -375,7 +375,7 @@ def _own_sequence(every: bool) -> Any:
 
 def parts_of(batch_size: int | None) -> int:
     """Into how many parts a batch is cut, each of which the kernel takes through the whole sequence on its own core."""
-    cores = os.cpu_count() or 1
+    cores = core_count()
     most = 1 if batch_size is None else min(cores, batch_size // FEWEST_IN_PART)
     return max(part for part in range(1, max(1, most) + 1) if (batch_size or 1) % part == 0)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import mmap
-import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,8 @@ from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
+
+from forecast.memory import core_count
 
 Floats = NDArray[np.float32]
 
@@ -59,14 +60,14 @@ def _empty(*shape: int) -> Floats:
 
 def _shares(windows: int) -> list[tuple[int, int]]:
     """The first and the last window of each core; whole blocks, and not too few for one."""
-    cores = max(1, min(os.cpu_count() or 1, windows // FEWEST_ON_CORE))
+    cores = max(1, min(core_count(), windows // FEWEST_ON_CORE))
     bounds = [windows * core // cores // ROWS * ROWS for core in range(cores)] + [windows]
     return list(itertools.pairwise(bounds))
 
 
 @lru_cache(maxsize=1)
 def _cores() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count())
+    return ThreadPoolExecutor(core_count())
 
 
 def _on_cores(

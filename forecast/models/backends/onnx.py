@@ -8,7 +8,6 @@ trained.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.errors import ConfigError
+from forecast.memory import core_count
 from forecast.models.cells import CELL_OPERATIONS, GRU, cell_of
 from forecast.models.network import FixedWeightsOps, Network, RowSource, Shape, gather_windows, shape_read
 
@@ -583,7 +583,7 @@ class OnnxRuntime:
         if len(firsts) == 1:
             fill(0)
         else:
-            with ThreadPoolExecutor(os.cpu_count()) as cores:
+            with ThreadPoolExecutor(core_count()) as cores:
                 list(cores.map(fill, firsts))
         return result
 

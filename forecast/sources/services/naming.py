@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from difflib import get_close_matches
 from pathlib import Path
 
 from forecast.errors import ConfigError, DataError, quote
 from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.service import Asked, Service
+from forecast.tables.spelling import nearest
 
 # Names between commas; a comma before a blank belongs to a name, as in "Paris, Texas", and so does that of 59.91,10.75.
 _NAMES = re.compile(r"[-+]?\d{1,2}(?:\.\d+)?,\s*[-+]?\d{1,3}(?:\.\d+)?(?=,|$)|(?:[^,]|,(?=\s))+")
@@ -34,11 +34,11 @@ def parse_source(source: str) -> tuple[Service, tuple[str, ...]]:
     name, _, names = source.partition(":")
     name = name.casefold()
     if name not in SERVICES:
-        meant = [known.name for known in SERVICES.values() if name in (known.kind, known.title.casefold())]
-        near = meant or get_close_matches(name, SERVICES, 1)
+        meant = (known.name for known in SERVICES.values() if name in (known.kind, known.title.casefold()))
+        near = next(meant, nearest(name, SERVICES))
         raise DataError(
             f"There is neither a file {quote(source)} nor a service {quote(name)}.",
-            (f"Did you mean {near[0]}:{names}? " if near else "") + f"Services: {', '.join(SERVICES)}.",
+            (f"Did you mean {near}:{names}? " if near else "") + f"Services: {', '.join(SERVICES)}.",
         )
     return SERVICES[name], parse_names(SERVICES[name], [names])
 

@@ -25,6 +25,7 @@ from forecast.commands.requests import request_forecast
 from forecast.commands.serve import service
 from forecast.commands.serve.app import App
 from forecast.commands.serve.connection import Limits
+from forecast.commands.serve.log import Log
 from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.served import ServedRuns
@@ -293,7 +294,7 @@ def test_a_token_is_asked_for_everywhere_but_where_load_balancers_look(
 ) -> None:
     (tmp_path / "tokens").write_text("a-token-of-this-test\n\nanother-token-of-it\n")
     tokens = read_tokens(tmp_path / "tokens")
-    with served(trained, Limits(body=100_000, seconds=20), tokens=tokens, log=True) as port:
+    with served(trained, Limits(body=100_000, seconds=20), tokens=tokens, log=Log(as_json=True)) as port:
         assert [asked(port, path)[0] for path in ("/health", "/ready", "/model", "/metrics")] == [200, 200, 401, 401]
         assert request_with(port, b"{}").headers["www-authenticate"] == "Bearer"
         assert request_with(port, b"{}", authorization="Bearer another-token-of-it").status == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -40,10 +41,15 @@ def started(run: Run, *options: str) -> tuple[subprocess.Popen[str], int]:
     raise AssertionError("The server ended before it listened.")
 
 
+def n_sockets(process: str) -> int:
+    """How many sockets a process has open."""
+    return sum(file.readlink().name.startswith("socket:") for file in Path(f"/proc/{process}/fd").iterdir())
+
+
 def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_in_good_order(
     trained: Run, monthly: pd.DataFrame
 ) -> None:
-    process, port = started(trained, "--workers", "2")
+    process, port = started(trained, "--workers", "2", "--log", "json")
     assert process.stderr is not None
     body = rows_of(monthly)
     with ThreadPoolExecutor(8) as clients:
@@ -51,9 +57,15 @@ def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_
     assert all(answer == several[0] for answer in several)
     with urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
         assert 'forecast_requests_total{path="/forecast",code="200"} 24\n' in metrics.read().decode()
-    first, _ = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    first, second = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    clients_that_stay = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    assert asked(port, "/health")[0] == 200  # whose connection was accepted after theirs
+    assert abs(n_sockets(first) - n_sockets(second)) <= 2  # each process has four of them, one maybe that of /health
+    for client in clients_that_stay:
+        client.close()
     os.kill(int(first), signal.SIGKILL)
-    assert next(line for line in process.stderr if "replaced" in line) == "process 0 ended with -9, and is replaced\n"
+    told = json.loads(next(line for line in process.stderr if "replaced" in line))
+    assert (told["level"], told["message"]) == ("warning", "process 0 ended with -9, and is replaced")
     answers: list[tuple[int, Any]] = []
     client = threading.Thread(target=lambda: answers.append(asked(port, body=body)))
     client.start()
@@ -66,6 +78,8 @@ def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_
     assert answers == [several[0]]
     assert len(answers[0][1]["forecast"]) == 3
     assert not re.search("tensorflow|keras|Traceback", rest)
+    logged = [json.loads(line) for line in rest.splitlines() if not line.startswith("import time:")]
+    assert (logged[-1]["path"], logged[-1]["status"], logged[-1]["client"]) == ("/forecast", 200, "127.0.0.1")
 
 
 @pytest.mark.thorough
@@ -94,6 +108,16 @@ def test_a_port_in_use_is_told() -> None:
     assert refused.value.exit_code == 3
     with pytest.raises(MachineError, match="Cannot listen on no such host"):
         listen("no such host", 0)
+
+
+def test_what_ends_a_server_is_a_line_of_the_log(trained: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = ["--port", str(taken.getsockname()[1]), "--log", "json"]
+        result = CliRunner().invoke(build_program(), ["serve", str(trained.path), *options])
+    (line,) = result.stderr.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["kind"], told["exit_code"], result.exit_code) == ("error", "machine", 3, 3)
+    assert told["error"].startswith("Cannot listen on 127.0.0.1")
 
 
 def test_without_the_extra_it_says_what_to_install(

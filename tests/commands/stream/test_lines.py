@@ -94,6 +94,35 @@ def test_the_rest_of_a_file_that_was_emptied_is_read_from_its_copy(
     ]
 
 
+def test_a_file_that_was_there_only_between_two_looks_is_read_where_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, (last, middle, new) = tmp_path / "rows.csv", (tmp_path / f"rows.csv.{number}" for number in (2, 1, 0))
+
+    def write(content: bytes, seconds: int) -> None:
+        path.write_bytes(content)
+        os.utime(path, (seconds, seconds))
+
+    def rotate_twice() -> None:
+        path.rename(last)
+        write(b"h\nb\n", 2000)
+        path.rename(middle)
+        write(b"b\n", 2001)
+        path.rename(new)
+        (tmp_path / "rows-forecasts.csv").write_bytes(b"ds\nx\n")
+        os.utime(tmp_path / "rows-forecasts.csv", (2002, 2002))
+        write(b"h\nc\n", 2003)
+
+    write(b"h\na\n", 1000)
+    got, told = followed(path, monkeypatch, rotate_twice, lambda: None)
+    assert got == [(1, b"h"), (2, b"a"), (1, b"h"), (2, b"b"), (1, b"h"), (2, b"c")]
+    assert told == [
+        "rows.csv.0 may hold rows that came before those of rows.csv, and is not read",
+        "rows.csv was replaced more than once: rows.csv.1 is read first",
+        "rows.csv was replaced: on with the new file",
+    ]
+
+
 def test_what_is_told_of_a_file_that_is_emptied_or_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, now = tmp_path / "rows.csv", iter(range(0, 100, 4))
     path.write_bytes(b"h\na\nb\n")

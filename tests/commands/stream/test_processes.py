@@ -84,6 +84,7 @@ def test_a_stream_survives_rotations_and_kills(trained: Run, monthly: pd.DataFra
         process.send_signal(signal.SIGTERM)
         told = process.communicate()[1]
         assert process.returncode == 143, told
+        assert json.loads(told.splitlines()[-1]) == {"stopped": "SIGTERM", "hint": "", "exit_code": 143}
     assert str(rows["ds"].iloc[-1].date()) in state.read_text()
     names = ["out.jsonl", "rows.csv", "rows.csv.1", "rows.csv.2", "state.json"]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == names

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import Result
 
 import forecast
 from forecast import Run, Settings, Stream
@@ -19,7 +20,7 @@ from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.stream.feed import stream_rows
 from forecast.commands.stream.recent_rows import forget_state
 from forecast.data.clock import Clock
-from forecast.errors import ConfigError, DataError, RunError
+from forecast.errors import ConfigError, DataError, MachineError, RunError, rendered
 from recording import RecordingProgress
 
 N = 40
@@ -197,6 +198,27 @@ def test_series_grow_side_by_side(runs: dict[str, Run], three: pd.DataFrame) -> 
     assert stream.warnings == ("not trained on: west; scaled by its own rows",)
 
 
+def test_a_run_of_a_wide_table_takes_its_lines(runs: dict[str, Run], three: pd.DataFrame, tmp_path: Path) -> None:
+    run, path, state = runs["three"], tmp_path / "rows.csv", tmp_path / "state.json"
+    newest = three.groupby("unique_id").tail(12)
+    wide = newest.pivot(index="ds", columns="unique_id", values="y")[["south", "east", "north"]]
+    wide.to_csv(path)
+    of_columns = replace(run, config=run.config.replace(read={"wide": True}))
+    found = [*stream_rows(Stream(of_columns, state), str(path))]
+    assert not [*stream_rows(Stream(of_columns, state), str(path))]
+    stream = Stream(run)
+    pushes = (stream.push(row.ds, {"y": row.y}, row.unique_id) for row in newest.sort_values("ds").itertuples())
+    expected = pd.concat(frame for frame in pushes if frame is not None)
+    keys = ["cutoff", "unique_id", "ds"]
+    pd.testing.assert_frame_equal(
+        pd.concat(found).drop(columns="number").sort_values(keys, ignore_index=True),
+        expected.sort_values(keys, ignore_index=True),
+    )
+    wide.drop(columns="east").to_csv(path)
+    with pytest.raises(DataError, match="column 'east' is missing"):
+        list(stream_rows(Stream(of_columns), str(path)))
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -291,7 +313,9 @@ def test_a_file_is_read_line_by_line(runs: dict[str, Run], rows: pd.DataFrame, t
     path.write_bytes(b"\xef\xbb\xbf" + rows.to_csv(index=False, sep=";").replace("\n", "\r\n").encode().rstrip())
     progress = RecordingProgress()
     assert len(list(stream_rows(Stream(runs["window"]), str(path), progress=progress))) == N - 5
-    assert progress.warnings == ["no forecast yet: The newest forecast needs 6 rows (the lookback), there are 1."]
+    (warning,) = progress.warnings
+    needs = "no forecast yet: The newest forecast needs 6 rows (the lookback), there are 1."
+    assert rendered(warning, "shell") == f"{needs} Rows that came before may be given: --history FILE."
 
 
 @pytest.mark.parametrize(
@@ -405,6 +429,12 @@ def test_what_is_passed_over_is_told(runs: dict[str, Run], rows: pd.DataFrame, t
     assert progress.notes == [f"{N} rows were already there, and passed over"]
 
 
+def test_a_state_needs_a_folder(quick: Callable[..., Result], trained: Run, monthly_csv: Path, tmp_path: Path) -> None:
+    result = quick("stream", trained.path, monthly_csv, "--state", tmp_path / "none" / "state.json")
+    assert (result.exit_code, type(result.exception)) == (1, MachineError)
+    assert not (tmp_path / "none").exists()
+
+
 def test_forgetting_deletes_nothing_but_a_state(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     stream = Stream(runs["window"], path)
@@ -424,11 +454,12 @@ def test_forgetting_deletes_nothing_but_a_state(runs: dict[str, Run], rows: pd.D
         assert other.exists()
 
 
-def test_another_header_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
+def test_another_header_is_refused_and_leaves_nothing(runs: dict[str, Run], tmp_path: Path) -> None:
+    path, state = tmp_path / "rows.csv", tmp_path / "state.json"
     path.write_text("ds,z\n2000-01-01,1\n")
     with pytest.raises(DataError, match=r"rows.csv, line 1: column 'y' is missing; there are 'ds', 'z'"):
-        list(stream_rows(Stream(runs["window"]), str(path)))
+        list(stream_rows(Stream(runs["window"], state), str(path)))
+    assert not state.exists()
     with pytest.raises(DataError, match="Cannot read"):
         list(stream_rows(Stream(runs["window"]), str(tmp_path / "nowhere.csv")))
 

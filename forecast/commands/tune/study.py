@@ -1,0 +1,244 @@
+"""The study: its trials in an Optuna storage, one process at a time on each, and what a killed one left to go on with.
+
+What a trial tries is drawn from the seed, its number and the trials before it, so that a study that was interrupted
+goes on as it would have.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from forecast.commands.tune.space import Between, Choices, Value
+from forecast.errors import ConfigError, MachineError, setting
+from forecast.runs.files import locked
+from forecast.sources.sql import without_password
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial, Trial
+
+# Trials that are drawn at random, the defaults among them, before the sampler goes by what they found.
+_RANDOM = 11
+
+# A trial is stopped where it is worse than the median of the finished ones, if there are so many; in its first epochs
+# a training tells nothing yet.
+_LEAST_FINISHED, _FIRST_EPOCHS = 5, 5
+
+# Where a study says what it is a search of.
+_SEARCH = "search"
+
+
+class TrialStore:
+    """The trials of a search.
+
+    Args:
+        folder: Where the study lives; trials under way have their checkpoints there.
+        address: Of an Optuna storage; None for a journal in the folder.
+        name: Of the study in that storage.
+        search: A digest of all that decides what the trials find.
+        space: What is searched.
+        defaults: The values of the first trial.
+        seed: Decides what is drawn.
+        epochs: Of a training, at most.
+
+    Raises:
+        MachineError: If Optuna is not installed, or the storage cannot be used.
+        ConfigError: If there is a study of that name that searches something else.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        address: str | None,
+        name: str,
+        search: str,
+        space: Mapping[str, Choices],
+        defaults: Mapping[str, Value],
+        seed: int,
+        epochs: int,
+    ) -> None:
+        optuna = import_optuna()
+        self.folder, self._is_local, self._seed = folder, address is None, seed
+        self._distributions = {name: _distribution(choices) for name, choices in space.items()}
+        with self._alone():
+            storage = _journal(folder / "journal.log") if address is None else _storage(address)
+            pruner = optuna.pruners.MedianPruner(_LEAST_FINISHED, min(_FIRST_EPOCHS, epochs))
+            self.study: Study = optuna.create_study(
+                storage=storage, study_name=name, pruner=pruner, load_if_exists=True
+            )
+            if self.study.user_attrs.get(_SEARCH, search) != search:
+                raise ConfigError(
+                    f"There is a study {name!r} already, of other rows, settings or another space.",
+                    f"Name another with {setting('run')}, or start over with {setting('overwrite', True)}.",
+                )
+            self.study.set_user_attr(_SEARCH, search)
+            if not self.study.get_trials(deepcopy=False):
+                self.study.enqueue_trial(dict(defaults))
+
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial that was begun, in order."""
+        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name != "WAITING"]
+
+    def finished(self) -> list[FrozenTrial]:
+        """Those that are over: with an error, or stopped early."""
+        return [trial for trial in self.trials() if trial.state.is_finished()]
+
+    def best(self) -> FrozenTrial:
+        """The trial of the lowest error; the earlier of two.
+
+        Raises:
+            ConfigError: If no trial has an error.
+        """
+        complete = [trial for trial in self.trials() if trial.state.name == "COMPLETE"]
+        if not complete:
+            whys = {str(trial.user_attrs.get("why")) for trial in self.finished()}
+            raise ConfigError(f"No trial came to its end: {'; '.join(sorted(whys))}", "Give other settings.")
+        return min(complete, key=lambda trial: float(trial.value or 0.0))
+
+    @contextmanager
+    def next_trial(self, most: int | None) -> Iterator[Trial | None]:
+        """A trial to work on, held until the block ends: one that was left, else a new one; None if there are enough.
+
+        Args:
+            most: Trials of the study; None for any number.
+        """
+        from optuna.trial import Trial
+
+        with ExitStack() as held:
+            with self._alone():
+                trial = self._left_trial(held)
+                if trial is None and (most is None or len(self.trials()) < most):
+                    trial = self.study.ask()
+                    held.enter_context(locked(self._lock_of(trial.number), f"Trial {trial.number}"))
+            if isinstance(trial, Trial):
+                self.study.sampler = self._sampler(trial.number)
+                for name, distribution in self._distributions.items():
+                    trial._suggest(name, distribution)
+            yield trial
+
+    def tell(self, trial: Trial, error: float | None) -> None:
+        """A trial is over: with an error, or without one, as it was stopped early."""
+        from optuna.trial import TrialState
+
+        with self._alone():
+            self.study.tell(trial, error, TrialState.PRUNED if error is None else TrialState.COMPLETE)
+
+    def checkpoints(self, number: int) -> Path:
+        """Where a trial has its checkpoints while it is under way."""
+        return self.folder / "trials" / f"{number:04d}"
+
+    def _left_trial(self, held: ExitStack) -> Trial | None:
+        """A trial that no process works on any more."""
+        from optuna.trial import Trial, TrialState
+
+        for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            # In a storage that machines share, only those that were begun here have their checkpoints here.
+            if self._is_local or self.checkpoints(left.number).exists():
+                with suppress(MachineError):
+                    held.enter_context(locked(self._lock_of(left.number), f"Trial {left.number}"))
+                    return Trial(self.study, left._trial_id)
+        return None
+
+    def _lock_of(self, number: int) -> Path:
+        self.checkpoints(number).mkdir(parents=True, exist_ok=True)
+        return self.folder / "trials" / f"{number:04d}.lock"
+
+    def _sampler(self, number: int) -> BaseSampler:
+        from optuna.samplers import TPESampler
+
+        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        return TPESampler(n_startup_trials=_RANDOM, seed=seed)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other process begins or ends a trial."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "trials.lock", "a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def import_optuna() -> Any:
+    """Optuna, without its own words on the terminal.
+
+    Raises:
+        MachineError: If it is not installed.
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise MachineError(
+            f"A search needs {error.name}, which is not installed.", "Install it: pip install 'forecast-lstm[tune]'"
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
+
+
+def _distribution(choices: Choices) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(choices, Between):
+        return FloatDistribution(choices.low, choices.high, log=choices.step is None, step=choices.step)
+    return CategoricalDistribution(choices)
+
+
+def _journal(path: Path) -> BaseStorage:
+    """The storage of a journal; a last line that a kill cut off is taken away, as it was never told."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    class Lock(JournalFileOpenLock):
+        """One that the system releases when its holder dies; Optuna's own would be waited for."""
+
+        file: IO[str]
+
+        def acquire(self) -> bool:
+            self.file = open(f"{path}.lock", "a")  # noqa: SIM115 - closed by release
+            fcntl.flock(self.file, fcntl.LOCK_EX)
+            return True
+
+        def release(self) -> None:
+            self.file.close()
+
+    lock = Lock(str(path))
+    if path.exists():
+        lock.acquire()
+        content = path.read_bytes()
+        if whole := content.rfind(b"\n") + 1 - len(content):
+            os.truncate(path, len(content) + whole)
+        lock.release()
+    return JournalStorage(JournalFileBackend(str(path), lock))
+
+
+def _storage(address: str) -> BaseStorage:
+    """The storage at an address: a database, Redis, or a proxy of Optuna.
+
+    Raises:
+        MachineError: If it cannot be used.
+    """
+    from optuna.storages import GrpcStorageProxy, JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalRedisBackend
+
+    kind, _, place = address.partition("://")
+    try:
+        if kind == "redis":
+            return JournalStorage(JournalRedisBackend(address))
+        if kind == "grpc":
+            host, _, port = place.partition(":")
+            return GrpcStorageProxy(host=host, port=int(port or 13000))
+        return RDBStorage(address)
+    except Exception as error:  # of its driver, whichever it is
+        raise MachineError(
+            f"The storage {without_password(address)} cannot be used: {str(error).splitlines()[0]}",
+            "Such as sqlite:///studies.db, postgresql://HOST/NAME, redis://HOST or grpc://HOST:PORT; or leave it out.",
+        ) from None
