@@ -21,8 +21,8 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import count_targets
 from forecast.data.windows import Ints
 from forecast.errors import quote
-from forecast.runs.rows import far_rows
 from forecast.runs.run import Run
+from forecast.sources.quantities import recognise
 
 # Losses are judged beside those of this naive forecast at the same times: some weeks are hard for everybody.
 _BESIDE = "persistence"
@@ -185,31 +185,51 @@ def _changed_inputs(run: Run, observed: Panel, inputs: Sequence[Input], streams:
             shift = float(np.nanmean(residual[~is_normal][change.began :]) - np.nanmean(residual[is_normal]))
             size = abs(shift) / max(float(np.nanstd(residual[is_normal])), 1e-300)
             if size >= _LEAST_SHIFT and (shift > 0) == change.rises:  # else it has come back
-                found.append((size, shift, key, change))
+                found.append((size, shift, key, change, residual))
         if not found:
             break
-        _, shift, (series, column), change = max(found, key=lambda each: each[0])
+        _, shift, (series, column), change, residual = max(found, key=lambda each: each[0])
         began, noticed = (days[~is_normal][block] for block in (change.began, change.noticed))
-        changed[series, column] = _input_alarm(run, observed, (series, column), shift, began, noticed)
-        left = [key for *_, key, _ in found if key != (series, column)]
+        y, after = means[:, series, column], days >= noticed
+        guess = _other_unit(observed, column, y[is_normal], y[after], y[after] - residual[after])
+        changed[series, column] = _input_alarm(observed, (series, column), shift, began, noticed, guess)
+        left = [key for _, _, key, *_ in found if key != (series, column)]
     return list(changed.values())
 
 
-def _input_alarm(run: Run, observed: Panel, key: Input, shift: float, began: int, noticed: int) -> Alarm:
+def _input_alarm(observed: Panel, key: Input, shift: float, began: int, noticed: int, guess: str) -> Alarm:
     series, column = key
-    name, clock, rows = observed.columns[column], run.clock, observed.rows(key[0])
-    of_row = _day_of(clock, observed.times[rows])
-    times = [observed.times[rows][of_row == day] for day in (began, noticed)]
-    first, last = times[0][0], times[1][-1]
-    judged = np.zeros(observed.n_rows, bool)
-    judged[rows] = observed.times[rows] > last - (last - first) // 2  # all of them after a drift has run its course
-    unit = observed.units.get(name, "")
-    size = f"{abs(shift):.3g} {unit}".strip()
-    what = f"{quote(name)} lies {size} {'higher' if shift > 0 else 'lower'} than the season and the other columns tell"
-    if far := far_rows(run, observed, judged).get((name, "far")):
-        what += f". {far.rstrip('.')}"
-    series_id = observed.series_ids[series]
-    return _alarm(clock, "inputs", name, series_id, first, last, f"{series_id}: {what}" if series_id else what)
+    name, clock, times = observed.columns[column], observed.clock, observed.times[observed.rows(series)]
+    of_row = _day_of(clock, times)
+    size = f"{abs(shift):.3g} {observed.units.get(name, '')}".strip()
+    what = f"{quote(name)} lies {size} {'higher' if shift > 0 else 'lower'} than the season and the other inputs tell"
+    of_series = observed.series_ids[series]
+    return _alarm(clock, "inputs", name, of_series, times[of_row == began][0], times[of_row == noticed][-1],
+                  f"{of_series}: {what}{guess}" if of_series else f"{what}{guess}")  # fmt: skip
+
+
+# What units of one quantity often differ by, where the column does not say what it measures.
+_FACTORS = (1000.0, 100.0, 1e-3, 1e-2)
+
+# The share of a shift that is left when values are converted back, at most, for another unit to be its reason.
+_EXPLAINED = 0.15
+
+
+def _other_unit(observed: Panel, column: int, normal: Floats, values: Floats, expected: Floats) -> str:
+    """In which other unit new daily means would be what was expected of them; empty if in none."""
+    values, expected = (part[~np.isnan(values + expected)] for part in (values, expected))
+    shift = np.abs(values - expected).mean() if len(values) else 0.0
+    name = observed.columns[column]
+    measured = recognise(name, observed.units.get(name, ""), np.nanpercentile(normal, [1, 50, 99]))
+    for own in measured.units if measured else ():
+        for other in measured.quantity.units if measured else ():
+            back = np.array([own.from_first(other.to_first(value)) for value in values])
+            if other is not own and np.abs(back - expected).mean() < _EXPLAINED * shift:
+                return f": another unit ({other.name} for {own.name})?"
+    for factor in _FACTORS:
+        if np.abs(values / factor - expected).mean() < _EXPLAINED * np.abs(expected).mean() < shift:
+            return f": {factor:g} times as large, another unit?"
+    return ""
 
 
 def _alarm(
@@ -265,7 +285,7 @@ def _residuals(days: Ints, means: Floats, key: Input, others: Sequence[Input], i
     same = [other for other, of_column in others if of_column == column and other != series]
     beside = [of_column for other, of_column in others if other == series and of_column != column]
     parts = [means[:, series, of_column] for of_column in beside]
-    if same:
+    if len(same) > 1:  # of two that differ nobody knows which has changed
         with np.errstate(invalid="ignore"):
             seen = ~np.isnan(means[:, same, column])
             count = np.where(seen.any(axis=1), seen.sum(axis=1), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,12 @@ def _draw_coverage(axes: Axes, summary: dict[str, Any], at: Any, few: bool) -> N
         held = 100 * _numbers(each["coverage"][level] for each in summary["by_day"])
         draw_curve(axes, at, held, style, f"{level}%", markers=few)
         axes.axhline(int(level), color=style.color, lw=0.8, ls=":", zorder=1)
-        axes.annotate(f"{level}%", (1.0, int(level)), xycoords=axes.get_yaxis_transform(), xytext=(3, 0),
-                      textcoords="offset points", va="center", size=8, color=DARK_GREY, annotation_clip=False)  # fmt: skip
+        where: dict[str, Any] = {
+            "xycoords": axes.get_yaxis_transform(),
+            "textcoords": "offset points",
+            "annotation_clip": False,
+        }
+        axes.annotate(f"{level}%", (1.0, int(level)), (3, 0), va="center", size=8, color=DARK_GREY, **where)
     axes.set_ylabel("held by the intervals (%)")
     axes.set_ylim(0, 104)
 
@@ -109,9 +114,13 @@ def live_section(live: LiveScores) -> Section:
     wide, narrow = (plot_live(live, size=size) for size in (SCREEN, PHONE))
     return Section(
         "Since it went live",
-        [live.verdict, *about, *(f"{sentence}." for sentence in revised)],
+        [
+            live.verdict,
+            *(printable(alarm.sentence, 600) for alarm in live.alarms),
+            *about,
+            *(f"{sentence}." for sentence in revised),
+        ],
         pictures=[picture_of("Errors and intervals, by day", wide, narrow)],
-        remarks=[printable(alarm.sentence, 600) for alarm in live.alarms],
         tables=[first],
         folded_tables=others,
     )
@@ -119,7 +128,7 @@ def live_section(live: LiveScores) -> Section:
 
 def live_page(live: LiveScores) -> str:
     """A page of nothing but that."""
-    summary = live.summary
+    summary, section = live.summary, live_section(live)
     tiles = {
         f"skill against {model_name(name)}": Cell("–" if skill is None else format_share(skill))
         for name, skill in summary["skill"].items()
@@ -137,5 +146,5 @@ def live_page(live: LiveScores) -> str:
         verdict=live.verdict,
         tiles=tiles,
         origin=origin,
-        sections={"live": live_section(live)},
+        sections={"live": replace(section, sentences=section.sentences[1:])},  # the verdict stands above
     )
