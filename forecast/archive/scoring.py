@@ -60,7 +60,9 @@ def score_due(run: Run, due: DueForecasts) -> dict[str, Any]:
         max(spacing, 1),
         reasons,
     )
-    days, of_day = np.unique(_days(run, due.times), return_inverse=True)
+    day = _days(run, due.times)
+    days = np.unique(day[seen])
+    of_day = np.minimum(np.searchsorted(days, day), len(days) - 1)  # of what is not seen, which does not count, any
     points = _Points(errors if scale is None else losses, counted, _inside(due), seen)
     steps = np.broadcast_to(np.arange(due.y.shape[1]), due.y.shape)
     series, of_series = np.unique(due.unique_ids.astype(str), return_inverse=True)
@@ -88,7 +90,7 @@ def score_due(run: Run, due: DueForecasts) -> dict[str, Any]:
         "by_step": points.by(names, steps, due.y.shape[1]),
         "by_day": [
             {"day": day, **scores}
-            for day, scores in zip(_in_words(run, days), points.rows(names, of_day.reshape(steps.shape), len(days)),
+            for day, scores in zip(_in_words(run, days), points.rows(names, of_day, len(days)),
                                    strict=True)
         ],
         "by_series": dict(zip(series.tolist(), in_own_units.rows(names, of_series[:, None], len(series)), strict=True)),
