@@ -24,12 +24,8 @@ EXAMPLES = (
     "forecast predict mine",
     "forecast predict mine newer.csv -o next-day.csv",
     "forecast predict mine --plot next-day.png",
-<<<<<<< HEAD
     "forecast predict mine --keep",
-=======
-    "forecast predict mine newer.csv --keep",
     "forecast predict mine --input 'newer*.csv' --output forecasts --workers 2",
->>>>>>> main
 )
 
 
