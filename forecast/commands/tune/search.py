@@ -114,16 +114,17 @@ def work(search: Search, budget: Budget, progress: Progress, told: Callable[[Tri
     while not budget.is_over() or not store.finished():
         with store.next_trial(budget.trials) as trial:
             if trial is None:
-                return
+                break
             config = configured(trial.params, search.config, search.asked)
             of_all = "" if budget.trials is None else f" of {budget.trials}"
             label, is_first = f"trial {trial.number + 1}{of_all}", trial.number == 0
             try:
                 run_trial(store, trial, config, folds, progress, label, lambda: not is_first and budget.is_over())  # noqa: B023 - is called within
             except TimeOver:
-                return
+                break
         if told is not None:
             told(store)
+    store.tidy()
 
 
 @dataclass
