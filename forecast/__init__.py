@@ -29,6 +29,7 @@ _HOMES = {
     "Panel": "data.panel",
     "Prepared": "data.prepare",
     "prepare": "data.prepare",
+    "engine": "engines",
     "ConfigError": "errors",
     "DataError": "errors",
     "ForecastError": "errors",
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel as Panel
     from forecast.data.prepare import Prepared as Prepared
     from forecast.data.prepare import prepare as prepare
+    from forecast.engines import engine as engine
     from forecast.errors import ConfigError as ConfigError
     from forecast.errors import DataError as DataError
     from forecast.errors import ForecastError as ForecastError

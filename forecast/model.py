@@ -26,7 +26,7 @@ from forecast.intervals.conformal import Intervals, interval_columns
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
 from forecast.models.naive import naive_forecasts
-from forecast.models.network import RowSource, Shape, shape_of, training_bytes
+from forecast.models.network import RowSource, Shape, training_bytes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime, States
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.arrays import specs_of
@@ -50,7 +50,7 @@ class Member:
     Args:
         config: Its configuration, resolved.
         weights: By name.
-        runtime: What computes its scaled forecasts.
+        runtime: What computes its scaled forecasts; None in one that has come from another process.
         runs_on: The name of that in `RUNTIMES`.
         shares: What its forecasts count in the ensemble: at each step, or one number for all; None where each member
             counts alike.
@@ -61,6 +61,13 @@ class Member:
     runtime: Runtime
     runs_on: str
     shares: tuple[float, ...] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:  # of what travels to another process
+        return vars(self) | {"runtime": None}
+
+    def with_weights(self, weights: Arrays, shape: Shape) -> Member:
+        """The member with other weights, for windows of this shape."""
+        return replace(self, weights=weights, runtime=RUNTIMES[self.runs_on](self.config, shape, weights, None))
 
 
 @dataclass(frozen=True)
@@ -210,11 +217,11 @@ class Model:
     def repeating_last_value(self) -> Model:
         """A model that counts from the last value and adds nothing to it: its heads and its linear map are empty."""
         empty = {"head/kernel", "head/bias", "linear/kernel"}
-        members = []
-        for member in self.members:
-            weights = {name: np.zeros_like(a) if name in empty else a for name, a in member.weights.items()}
-            runtime = RUNTIMES[member.runs_on](member.config, self.shape, weights, None)
-            members.append(replace(member, weights=weights, runtime=runtime))
+
+        def emptied(weights: Arrays) -> Arrays:
+            return {name: np.zeros_like(array) if name in empty else array for name, array in weights.items()}
+
+        members = [member.with_weights(emptied(member.weights), self.shape) for member in self.members]
         return replace(self, members=tuple(members), fell_back=True)
 
     def save(self, writer: RunWriter, network: str) -> None:
@@ -259,40 +266,13 @@ class Model:
         return cls(run.network_config(network), shape, tuple(members))
 
     @classmethod
-    def fit(
-        cls,
-        context: TrainingContext,
-        network: str,
-        config: NetworkConfig,
-        windows: Windows,
-        epochs: Sequence[int] | None = None,
-        is_over: Callable[[Fit], bool] = lambda fit: False,
+    def of_members(
+        cls, config: NetworkConfig, shape: Shape, fitted: Sequence[tuple[Member, MemberRecord]], seconds: float
     ) -> Model:
-        """Train the members of a network, each from its newest checkpoint if there is one.
-
-        Args:
-            context: What the run's trainings share.
-            network: Which of the run's networks: ``model``, ``baseline`` or ``refit``.
-            config: Its configuration.
-            windows: The windows to learn from.
-            epochs: Epochs after which each member stops, validation or not; None for early stopping.
-            is_over: Is asked after each epoch whether there is no time for another one.
-
-        Raises:
-            MachineError: If there is not enough memory.
-            ConfigError: If the cell's declaration is not whole, or the training diverges.
-        """
-        prepared, started = context.prepared, time.monotonic()
-        shape = shape_of(prepared.rows, windows.lookback, windows.horizon, prepared.config.training.hide_series > 0)
-        members, records = [], []
-        for number in range(prepared.config.training.ensemble):
-            stop = epochs[number] if epochs is not None else None
-            member, record = fit_member(context, network, number, config, shape, windows, stop, is_over)
-            members.append(member)
-            records.append(record)
+        """The model of members that `fit_member` has trained in so many seconds."""
+        members, records = zip(*fitted, strict=True)
         histories, gradients, best_epochs = zip(*records, strict=True)
-        seconds = time.monotonic() - started
-        return cls(config, shape, tuple(members), TrainingRecord(histories, gradients, best_epochs, seconds))
+        return cls(config, shape, members, TrainingRecord(histories, gradients, best_epochs, seconds))
 
 
 def load_models(

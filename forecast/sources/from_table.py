@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from forecast.config import ReadOptions
+from forecast.config import FOUND, ReadOptions
 from forecast.data.clock import STEP, Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
 from forecast.data.panel import Floats, Panel, Text
@@ -73,7 +73,7 @@ def read_panel(
     if frame is None:
         found = find_files(str(source)) or find_input(str(source))
     found = found or Input("the table")
-    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days", "public_holidays"})
+    given = options.model_dump(exclude_defaults=True, exclude={*FOUND})
     try:
         return _read(replace(found, given=given), frame, options, alter)
     except DataError as error:

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from forecast.commands.options import AsJson, OptionalSource, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
+from forecast.commands.options import (
+    AddressOption,
+    AsJson,
+    EngineName,
+    OptionalSource,
+    Quiet,
+    RequireSkill,
+    RunsDir,
+    SettingsFile,
+    WorkersOption,
+    with_settings,
+)
 
 EXAMPLES = (
     "forecast train weather --open",
@@ -36,6 +47,9 @@ def command(
             "(default: FORECAST_TRACK)",
         ),
     ] = None,
+    engine_name: EngineName = None,
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report at the end.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -47,6 +61,7 @@ def command(
     from forecast.commands.tables import TERMINAL, print_scores, print_table, steps_ahead
     from forecast.commands.train import train
     from forecast.data.split import span_in_words
+    from forecast.engines import engine
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
@@ -55,7 +70,7 @@ def command(
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    with progress.stopping_on_signals():
+    with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         if resume is not None:
             if settings or run or config or overwrite:
                 raise ConfigError(
@@ -63,7 +78,9 @@ def command(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress, track=track)
+            trained = train.resume(
+                resume, runs_dir=runs_dir, source=source, progress=progress, track=track, engine=side_by_side
+            )
         elif source is None:
             raise ConfigError(
                 "There is nothing to train on.",
@@ -80,6 +97,7 @@ def command(
                 overwrite=overwrite,
                 progress=progress,
                 track=track,
+                engine=side_by_side,
                 command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics

@@ -29,7 +29,8 @@ from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.words import as_decided
-from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
+from forecast.engines.tasks import Engine, ThisProcess
+from forecast.errors import ConfigError, DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
@@ -63,6 +64,7 @@ def train(
     progress: Progress | None = None,
     track: str | None = None,
     draw: bool = True,
+    engine: Engine | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -76,6 +78,7 @@ def train(
         progress: Receives notes, warnings and progress.
         track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
         draw: Draw the plots and write the report, which takes a few seconds.
+        engine: What trains the members of its networks, one core each; None for one after the other, on all cores.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -83,6 +86,9 @@ def train(
     """
     progress, started = progress or shown_by_default(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
+    folder = runs_folder(runs_dir)
+    if run is not None:  # before anything is read
+        RunWriter(folder, run).check_free(overwrite)
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
@@ -91,6 +97,12 @@ def train(
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
+    if engine is not None and engine.is_elsewhere and resolved.training.time_limit is not None:
+        raise ConfigError(
+            "time_limit: a clock decides on one member of the ensemble after the other, and workers train them side by "
+            "side.",
+            f"Name them instead: {setting('members', 'all')}",
+        )
     n_told = len(panel.warnings)
     panel = as_decided(panel, resolved.read)
     for warning in panel.warnings[n_told:]:
@@ -100,7 +112,6 @@ def train(
     warnings = data_warnings(panel, prepared) + forecast_warnings(newest)
     for warning in warnings:  # before the training takes its time; they are no reason to stop
         progress.warn(warning)
-    folder = runs_folder(runs_dir)
     name = (
         run if run is not None else _free_name(folder, f"{name_of_source(source)}-{resolved.network.model}", overwrite)
     )
@@ -114,7 +125,7 @@ def train(
             _tracked(progress, track, writer, resolved) as progress,
             drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
         ):
-            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw)
+            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw, engine)
     return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
@@ -125,6 +136,7 @@ def resume(
     source: Source | None = None,
     progress: Progress | None = None,
     track: str | None = None,
+    engine: Engine | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
 
@@ -134,6 +146,7 @@ def resume(
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
         track: As of `train`.
+        engine: As of `train`.
 
     Raises:
         RunError: If there is nothing to resume, or every checkpoint is damaged.
@@ -166,7 +179,7 @@ def resume(
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
         with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
-            return _train_run(prepared, newest, writer, progress, started, drawer)
+            return _train_run(prepared, newest, writer, progress, started, drawer, engine=engine)
 
 
 def _tracked(
@@ -200,11 +213,12 @@ def _train_run(
     started: float,
     drawer: Drawer | None,
     draw: bool = True,
+    engine: Engine | None = None,
 ) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    context = TrainingContext(prepared, writer.checkpoints, progress, started)
-    networks = fit_networks(context, naive_error)
+    context, engine = TrainingContext(prepared, writer.checkpoints, progress, started), engine or ThisProcess()
+    networks = fit_networks(context, naive_error, engine)
     scored = {model.name: model for model in networks.values()}
     single, trials = networks.pop("single", None), networks["model"].trials
     if trials:
@@ -233,7 +247,7 @@ def _train_run(
     model = networks["model"]
     if config.training.refit and not model.fell_back:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-        model = refit(context, model, every_row)
+        model = refit(context, model, every_row, engine)
         networks["refit"] = model
     forecast = newest_forecast(
         newest, forecasters(models | {model.name: model}, newest.rows), season, evaluation.intervals

@@ -148,3 +148,10 @@ def test_settings_that_changed_under_a_checkpoint_are_refused(tmp_path: Path, mo
     config.write_text(config.read_text().replace('"seed": 0', '"seed": 1'))
     with pytest.raises(RunError, match="is of other data or another configuration"):
         forecast.resume("run", runs_dir=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "said"), [("a/b", "cannot be the name of a run"), ("taken", "is not a run")])
+def test_a_name_is_refused_before_anything_is_read(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ConfigError, match=said):
+        forecast.train("no-such-file.csv", run=name, runs_dir=tmp_path, overwrite=True)
