@@ -92,17 +92,10 @@ class TrialStore:
         """Those that are over: with an error, or stopped early."""
         return [trial for trial in self.trials() if trial.state.is_finished()]
 
-    def best(self) -> FrozenTrial:
-        """The trial of the lowest error; the earlier of two.
-
-        Raises:
-            ConfigError: If no trial has an error.
-        """
-        complete = [trial for trial in self.trials() if trial.state.name == "COMPLETE"]
-        if not complete:
-            whys = {str(trial.user_attrs.get("why")) for trial in self.finished()}
-            raise ConfigError(f"No trial came to its end: {'; '.join(sorted(whys))}", "Give other settings.")
-        return min(complete, key=lambda trial: float(trial.value or 0.0))
+    def best(self) -> FrozenTrial | None:
+        """The trial of the lowest error, the earlier of two; None if none has an error."""
+        errors = {trial.number: error for trial in self.trials() if (error := error_of(trial)) is not None}
+        return self.trials()[min(errors, key=errors.__getitem__)] if errors else None
 
     @contextmanager
     def next_trial(self, most: int | None) -> Iterator[Trial | None]:
@@ -179,6 +172,11 @@ class TrialStore:
         with open(self.folder / "trials.lock", "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def error_of(trial: FrozenTrial) -> float | None:
+    """The error of a trial; None of one without, whose value in Optuna is what it last reported."""
+    return trial.value if trial.state.name == "COMPLETE" else None
 
 
 def import_optuna() -> Any:

@@ -23,8 +23,9 @@ import forecast
 from forecast.choices.defaults import resolve
 from forecast.commands.tune import trial
 from forecast.commands.tune.folds import has_room, rolling_folds, without_test
-from forecast.commands.tune.search import Budget, Search, Teller, work
+from forecast.commands.tune.search import Budget, Search, work
 from forecast.commands.tune.space import space_of
+from forecast.engines.tasks import ThisProcess
 from forecast.progress import Epoch, NullProgress, TrainingState
 from forecast.runs.files import write_atomically
 
@@ -56,7 +57,7 @@ hidden = without_test(panel, config)
 folds = rolling_folds(hidden, config, 2)
 space = space_of(config, asked, {"lookback"}, lambda lookback: has_room(folds, lookback))
 search = Search(Path(sys.argv[2]), None, "months", hidden, config, asked, space, 2)
-work(search, Budget(int(sys.argv[3])), NullProgress())
+work(search, Budget(int(sys.argv[3])), ThisProcess(), NullProgress())
 """
 
 TRIALS = 30
