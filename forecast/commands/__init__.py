@@ -13,6 +13,7 @@ COMMANDS = {
     "report": "Start",
     "inspect": "Start",
     "evaluate": "Judge",
+    "score": "Judge",
     "backtest": "Judge",
     "compare": "Judge",
     "tune": "Judge",

@@ -24,7 +24,7 @@ EXAMPLES = (
     "forecast predict mine",
     "forecast predict mine newer.csv -o next-day.csv",
     "forecast predict mine --plot next-day.png",
-    "forecast predict mine newer.csv --keep",
+    "forecast predict mine --keep",
     "forecast predict mine --input 'newer*.csv' --output forecasts --workers 2",
 )
 
