@@ -66,6 +66,7 @@ def train(
     track: str | None = None,
     draw: bool = True,
     engine: Engine | None = None,
+    panel: Panel | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -80,6 +81,7 @@ def train(
         track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
         draw: Draw the plots and write the report, which takes a few seconds.
         engine: What trains the members of its networks, one core each; None for one after the other, on all cores.
+        panel: The rows of the source, if it was read before: of all its series, or of some.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -93,8 +95,9 @@ def train(
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
-    panel = read(source, settings.read)
-    report_notes(panel, progress)
+    if panel is None:
+        panel = read(source, settings.read)
+        report_notes(panel, progress)
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
@@ -137,6 +140,7 @@ def resume(
     source: Source | None = None,
     progress: Progress | None = None,
     track: str | None = None,
+    draw: bool = True,
     engine: Engine | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
@@ -147,6 +151,7 @@ def resume(
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
         track: As of `train`.
+        draw: As of `train`.
         engine: As of `train`.
 
     Raises:
@@ -169,7 +174,7 @@ def resume(
             "The training was fed data that cannot be read again.",
             f"Give them as {phrase('SOURCE beside --resume', 'source')}.",
         )
-    panel = read(again, config.read)
+    panel = read(again, config.read).named(manifest["data"]["series_ids"])
     if panel.fingerprint() != manifest["data"]["fingerprint"]:
         raise DataError(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
@@ -179,8 +184,11 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
-            return _train_run(prepared, newest, writer, progress, started, drawer, engine=engine)
+        with (
+            _tracked(progress, track, writer, config) as progress,
+            drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
+        ):
+            return _train_run(prepared, newest, writer, progress, started, drawer, draw, engine)
 
 
 def train_next_version(
