@@ -63,11 +63,11 @@ class Year:
         if (self.folder / name).exists():
             return forecast.find(name, runs_dir=self.folder)
         times = np.unique(panel.times)
-        chosen, _ = forecast.resolve(forecast.configure(self.settings, baseline=False), panel)
+        chosen, _ = forecast.resolve(forecast.configure(self.settings), panel)
         held_out = HORIZONS_HELD_OUT * chosen.data.horizon
         dates = {"validation_from": times[-2 * held_out], "test_from": times[-held_out]}
         spans = {key: panel.clock.format(date) for key, date in dates.items()}
-        config = forecast.configure(self.settings, baseline=False, **spans)
+        config = forecast.configure({**self.settings, **spans, "baseline": False})
         return forecast.train(
             panel, config, run=name, runs_dir=self.folder, overwrite=True, progress=NullProgress(), draw=False
         )

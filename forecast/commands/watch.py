@@ -11,7 +11,7 @@ import typer
 
 from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
 
-EXAMPLES = ("forecast watch mine --every 1h --fetch --train",)
+EXAMPLES = ("forecast watch mine --every 1h --fetch --train-on-drift",)
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -24,6 +24,7 @@ def command(
     ),
     fetch: Annotated[bool, typer.Option("--fetch", help="As of update.")] = False,
     train: Annotated[bool, typer.Option("--train", help="As of update.")] = False,
+    train_on_drift: Annotated[bool, typer.Option("--train-on-drift", help="As of update.")] = False,
     margin: Annotated[float | None, typer.Option(metavar="SHARE", help="As of update.")] = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -47,7 +48,16 @@ def command(
             while True:
                 began = time.monotonic()
                 try:
-                    done = update(name, source, fetch=fetch, train=train, margin=margin, progress=progress)
+                    done = update(
+                        name,
+                        source,
+                        fetch=fetch,
+                        train=train,
+                        train_on_drift=train_on_drift,
+                        margin=margin,
+                        progress=progress,
+                        command=f"forecast watch {run}",
+                    )
                 except ForecastError as error:
                     progress.warn(f"{time.strftime('%Y-%m-%d %H:%M')} {error.text('shell')[0]}")
                 else:

@@ -12,6 +12,8 @@ from forecast.errors import rendered
 def say_update(done: Update) -> None:
     """Print what an update did, in two lines."""
     say(f"{done.run.name}: {_rows(done)}")
+    for alarm in done.alarms:
+        say(alarm.sentence)
     say(_outcome(done), strong=done.replaced)
 
 
@@ -22,7 +24,9 @@ def in_a_line(done: Update) -> str:
 
 def _rows(done: Update) -> str:
     rows = f"{done.rows_new:,} new row{'' if done.rows_new == 1 else 's'}" if done.rows_new else "no new rows"
-    return f"{rows}, until {done.last}"
+    scored = f", {done.scored:,} forecasts scored" if done.scored else ""
+    alarms = f", {len(done.alarms)} alarm{'' if len(done.alarms) == 1 else 's'}" if done.alarms else ""
+    return f"{rows}, until {done.last}{scored}{alarms}"
 
 
 def _outcome(done: Update) -> str:
