@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.archive.database import Database, Execute, database_at
-from forecast.data.bounds import TURN, bounds_of
-from forecast.data.clock import Times
+from forecast.archive.due import REFERENCES, DueForecasts, Revision
+from forecast.data.bounds import TURN
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import count_targets, unique_ids_of
-from forecast.data.windows import Flags, Ints
+from forecast.data.windows import Flags
 from forecast.errors import RunError, phrase
 from forecast.runs.files import damaged
 from forecast.runs.run import Run
@@ -34,9 +35,6 @@ from forecast.runs.run import Run
 ARCHIVE, ADDRESS = "archive.sqlite", "FORECAST_ARCHIVE"
 
 SCHEMA = 1
-
-# The naive forecasts that are kept beside the model's.
-REFERENCES = ("persistence", "seasonal-naive")
 
 # bytea is PostgreSQL's word for bytes; SQLite takes any.
 _TABLES = (
@@ -54,68 +52,6 @@ _TABLES = (
 
 # A row of the table of forecasts, or of versions, by column.
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class DueForecasts:
-    """Forecasts of which something has been observed by now, by cut-off and series.
-
-    Args:
-        unique_ids: The series of each, [N].
-        cutoffs: Its origin, [N].
-        issued: When it was issued, [N]; in UTC, as all times here.
-        versions: By which version of the run, [N].
-        times: What its steps are for, [N, H].
-        y: What was observed, [N, H]; NaN where nothing is yet, and where it never was.
-        forecasts: Of the model, the ends of its intervals and the references, [N, H] by column.
-        model: The model's column.
-        angles: Whether the series is an angle, which is then within 0 … 360, [N].
-        passed_over: How many forecasts are not among these: from rows that the version was trained on, or by another
-            model of the same name.
-    """
-
-    unique_ids: NDArray[np.object_]
-    cutoffs: Times
-    issued: Times
-    versions: Ints
-    times: Times
-    y: Floats
-    forecasts: Mapping[str, Floats]
-    model: str
-    angles: Flags
-    passed_over: int = 0
-
-    def __len__(self) -> int:
-        return len(self.cutoffs)
-
-    def only(self, picked: Flags | Ints | slice) -> DueForecasts:
-        """Some of them."""
-        kept = {name: getattr(self, name)[picked] for name in
-                ("unique_ids", "cutoffs", "issued", "versions", "times", "y", "angles")}  # fmt: skip
-        return replace(self, forecasts={name: part[picked] for name, part in self.forecasts.items()}, **kept)
-
-    def errors(self, column: str) -> Floats:
-        """What was observed minus what was forecast, [N, H]; of angles the shorter way."""
-        errors = self.y - self.forecasts[column]
-        turned = (errors + TURN / 2) % TURN - TURN / 2
-        return np.where(self.angles[:, None], turned, errors)
-
-
-@dataclass(frozen=True)
-class Revision:
-    """An observation that differs from the one that forecasts were scored against before.
-
-    Args:
-        unique_id: The series.
-        time: When it was.
-        before: The value then.
-        now: The value now.
-    """
-
-    unique_id: str
-    time: np.datetime64
-    before: float
-    now: float
 
 
 @dataclass(frozen=True)
@@ -178,6 +114,16 @@ class Archive:
             execute(_insert("versions", _version_row(self.run)), [_version_row(self.run)])
             execute(_insert("forecasts", rows[0]), rows)
 
+    def check_not_empty(self) -> None:
+        """Refuse an archive without a forecast of the run, before rows are read.
+
+        Raises:
+            RunError: If nothing was kept, or the archive is damaged.
+        """
+        with self._transaction(writes=False) as execute:
+            if not execute(_VERSIONS, {"run": self.run.name}):
+                raise self._is_empty()
+
     def due(self, observed: Panel, since: np.datetime64 | None = None) -> DueForecasts:
         """The forecasts of which at least one step has been observed.
 
@@ -188,15 +134,38 @@ class Archive:
         Raises:
             RunError: If nothing was ever kept, or the archive is damaged.
         """
-        data, own = self.run.config.data, _columns_of(self.run)
-        horizon, targets = data.horizon, observed.columns[: count_targets(data)]
-        circular = bounds_of(np.arange(observed.n_series), data).circular
+        targets = observed.columns[: count_targets(self.run.config.data)]
         where = {
             unique_id: (series, target)
             for series, unique_ids in enumerate(unique_ids_of(observed, targets))
             for target, unique_id in enumerate(unique_ids)
         }
+
+        def at(unique_ids: Sequence[str], times: Times) -> Floats:
+            return _observed_at(observed, [where[name] for name in unique_ids], times)
+
         span = {"since": -_LAST if since is None else _to_int(since), "last": _to_int(observed.times.max())}
+        return self._due(span, where, at)
+
+    def scored(self) -> DueForecasts:
+        """The forecasts as they were scored last, by the observations that are remembered; errors as of `due`."""
+        with self._transaction(writes=False) as execute:
+            rows = execute(_OBSERVED, {"run": self.run.name, "first": -_LAST, "last": _LAST})
+        remembered = {(row[0], row[1]): row[2] for row in rows}
+
+        def at(unique_ids: Sequence[str], times: Times) -> Floats:
+            steps = times.astype(np.int64).tolist()
+            pairs = zip(unique_ids, steps, strict=True)
+            y = [[remembered.get((name, step), np.nan) for step in of_one] for name, of_one in pairs]
+            return np.array(y, float).reshape(times.shape)
+
+        return self._due({"since": -_LAST, "last": _LAST}, {row[0] for row in rows}, at)
+
+    def _due(
+        self, span: Mapping[str, int], known: Collection[str], at: Callable[[Sequence[str], Times], Floats]
+    ) -> DueForecasts:
+        """The forecasts from some origins, of series that are known, by what was observed of them at these times."""
+        horizon, own = self.run.config.data.horizon, _columns_of(self.run)
         with self._transaction(writes=False) as execute:
             versions = {row[0]: row for row in execute(_VERSIONS, {"run": self.run.name})}
             rows = execute(_FORECASTS, {"run": self.run.name, **span})
@@ -205,7 +174,7 @@ class Archive:
         try:
             alike = {number: (row[3], json.loads(row[4])) == (horizon, own) for number, row in versions.items()}
             # Those of earlier rows than the training's last may have been learned by heart.
-            kept = [row for row in rows if row[2] in where and alike[row[0]] and row[1] >= versions[row[0]][2]]
+            kept = [row for row in rows if row[2] in known and alike[row[0]] and row[1] >= versions[row[0]][2]]
             sizes = {len(row[4]) for row in kept} - {4 * len(own) * horizon}
             values = np.frombuffer(b"".join(row[4] for row in kept), "<f4").reshape(-1, len(own), horizon).astype(float)
             cutoffs, issued = _to_times([row[1] for row in kept]), _to_times([row[3] for row in kept])
@@ -213,11 +182,11 @@ class Archive:
             sizes = {0}
         if sizes:
             raise damaged(f"The archive of {self.run.name}", "a row is not like those that are kept", "Move it away.")
-        times, y = _observations(observed, [where[row[2]] for row in kept], cutoffs, horizon)
-        angles = np.array([circular[where[row[2]]] for row in kept], bool)
+        unique_ids, times = [row[2] for row in kept], _steps_after(self.run.clock, cutoffs, horizon)
+        y, angles = at(unique_ids, times), angles_of(self.run, unique_ids)
         y = np.where(angles[:, None], y % TURN, y)
         found = DueForecasts(
-            unique_ids=np.array([row[2] for row in kept], object),
+            unique_ids=np.array(unique_ids, object),
             cutoffs=cutoffs,
             issued=issued,
             versions=np.array([versions[row[0]][1] for row in kept], np.int64),
@@ -226,7 +195,7 @@ class Archive:
             forecasts={name: values[:, column] for column, name in enumerate(own)},
             model=self.run.config.network.model,
             angles=angles,
-            passed_over=sum(row[2] in where for row in rows) - len(kept),
+            passed_over=sum(row[2] in known for row in rows) - len(kept),
         )
         return found.only(np.flatnonzero(~np.isnan(y).all(axis=1)))
 
@@ -324,20 +293,28 @@ def _version_row(run: Run) -> Row:
     }
 
 
-def _observations(
-    observed: Panel, places: Sequence[tuple[int, int]], cutoffs: Times, horizon: int
-) -> tuple[Times, Floats]:
-    """What the steps of some forecasts are for, and what was observed then; each [N, H].
+def angles_of(run: Run, unique_ids: Sequence[str]) -> Flags:
+    """Which of some series and targets of a run are angles."""
+    targets, circular = run.config.data.target, run.config.data.circular
+    names = targets * len(unique_ids) if len(targets) == 1 else [name.rpartition("/")[2] for name in unique_ids]
+    return np.array([name in circular for name in names], bool)
+
+
+def _steps_after(clock: Clock, cutoffs: Times, horizon: int) -> Times:
+    """The times of the H steps after each origin, [N, H]."""
+    origins, which = np.unique(cutoffs, return_inverse=True)
+    ahead = np.array([clock.future(origin, horizon) for origin in origins], "datetime64[us]")
+    return ahead.reshape(-1, horizon)[which]
+
+
+def _observed_at(observed: Panel, places: Sequence[tuple[int, int]], times: Times) -> Floats:
+    """What was observed at some times [N, H]; NaN where nothing was.
 
     Args:
         observed: Rows.
-        places: The series and the target of each forecast.
-        cutoffs: The origin of each.
-        horizon: H.
+        places: The series and the target of each forecast, [N].
+        times: The times.
     """
-    origins, which = np.unique(cutoffs, return_inverse=True)
-    ahead = np.array([observed.clock.future(origin, horizon) for origin in origins], "datetime64[us]")
-    times = ahead.reshape(-1, horizon)[which]
     y = np.full(times.shape, np.nan)
     series, targets = np.array(places, np.int64).reshape(-1, 2).T
     order = np.argsort(series, kind="stable")
@@ -347,7 +324,7 @@ def _observations(
         at = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
         seen = observed.values[rows][at, targets[of_series][:, None]]
         y[of_series] = np.where(own[at] == wanted, seen, np.nan)
-    return times, y
+    return y
 
 
 def _in_utc(times: pd.Index) -> NDArray[np.int64]:

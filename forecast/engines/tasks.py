@@ -143,7 +143,7 @@ class ThisProcess(Engine):
                 outcome = Outcome(task(argument, progress))
             except StopRequested:
                 raise
-            except ForecastError as error:
+            except Exception as error:
                 outcome = Outcome(error=error)
             yield number, outcome
 
