@@ -66,6 +66,7 @@ _HOMES = {
     "anomalies": "commands.anomalies.anomalies",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
+    "update": "commands.update.update",
     "rollback": "commands.rollback",
 }
 
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
     from forecast.commands.tune.tune import tune as tune
+    from forecast.commands.update.update import update as update
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings

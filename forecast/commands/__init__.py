@@ -24,6 +24,7 @@ COMMANDS = {
     "stream": "Use",
     "anomalies": "Use",
     "export": "Use",
+    "update": "Use",
     "rollback": "Use",
     "datasets": "Maintain",
     "fetch": "Maintain",

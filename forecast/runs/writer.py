@@ -192,6 +192,11 @@ class RunWriter:
         if not any(self.checkpoints.glob("*.ckpt")):
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def discard(self) -> None:
+        """Delete the hidden folder, the manifest first: a kill then leaves nothing that looks like a training."""
+        (self.folder / "manifest.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file of the run."""
         write_atomically(self.folder / name, content.encode() if isinstance(content, str) else content)

@@ -1,9 +1,10 @@
-"""The report of a finished run, written anew with what `explain` has found since."""
+"""The report of a finished run, written anew with what `explain` and `score` have found since."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from forecast.archive.live import live_so_far
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.errors import rendered
@@ -53,9 +54,10 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         name=run.name,
         replay=rendered(run_command("replay", run.name, run.home.parent), "shell"),
         manifest=run.manifest,
-        prepared=prepare(panel, run.config),
+        prepared=prepare(panel, run.config, scaler=run.scaler_before),
         evaluation=Evaluation(run.metrics, run.test_forecasts),
         histories={name: history[history["member"] == 1] for name, history in histories.items()},
         forecast=run.forecast,
         explained=explained,
+        live=live_so_far(run),
     )

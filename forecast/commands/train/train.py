@@ -18,6 +18,7 @@ import pandas as pd
 
 from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.progress import shown_by_default
+from forecast.commands.train.continuing import Continuation, NotBetter
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
@@ -65,6 +66,7 @@ def train(
     track: str | None = None,
     draw: bool = True,
     engine: Engine | None = None,
+    panel: Panel | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -79,6 +81,7 @@ def train(
         track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
         draw: Draw the plots and write the report, which takes a few seconds.
         engine: What trains the members of its networks, one core each; None for one after the other, on all cores.
+        panel: The rows of the source, if it was read before: of all its series, or of some.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -92,8 +95,9 @@ def train(
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
-    panel = read(source, settings.read)
-    report_notes(panel, progress)
+    if panel is None:
+        panel = read(source, settings.read)
+        report_notes(panel, progress)
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
@@ -136,6 +140,7 @@ def resume(
     source: Source | None = None,
     progress: Progress | None = None,
     track: str | None = None,
+    draw: bool = True,
     engine: Engine | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
@@ -146,6 +151,7 @@ def resume(
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
         track: As of `train`.
+        draw: As of `train`.
         engine: As of `train`.
 
     Raises:
@@ -168,7 +174,7 @@ def resume(
             "The training was fed data that cannot be read again.",
             f"Give them as {phrase('SOURCE beside --resume', 'source')}.",
         )
-    panel = read(again, config.read)
+    panel = read(again, config.read).named(manifest["data"]["series_ids"])
     if panel.fingerprint() != manifest["data"]["fingerprint"]:
         raise DataError(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
@@ -178,8 +184,74 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
-            return _train_run(prepared, newest, writer, progress, started, drawer, engine=engine)
+        with (
+            _tracked(progress, track, writer, config) as progress,
+            drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
+        ):
+            return _train_run(prepared, newest, writer, progress, started, drawer, draw, engine)
+
+
+def train_next_version(
+    continuation: Continuation,
+    panel: Panel,
+    source: Source,
+    writer: RunWriter,
+    progress: Progress,
+    draw: bool = True,
+    command: str = "",
+) -> Run:
+    """Continue a run on its rows and new ones, as its next version, which is whole and not in place yet.
+
+    An interrupted training of the same version on the same rows goes on, and ends with the same bits.
+
+    Args:
+        continuation: What is continued.
+        panel: The rows of the run and the new ones.
+        source: Where they are read again; anything that is no name where they cannot be.
+        writer: Of that version; its lock is held.
+        progress: Receives notes, warnings and progress.
+        draw: Draw the plots and write the report.
+        command: The command line that asked for it, for the record.
+
+    Raises:
+        NotBetter: If it is not better than the version before; nothing is left of it.
+        ForecastError: Of the kind that fits.
+    """
+    started, before = time.monotonic(), continuation.before
+    config = continuation.config(panel)
+    panel = as_decided(panel, config.read)
+    prepared = prepare(panel, config, scaler=before.scaler)
+    newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
+    manifest = _first_manifest(source, config, panel, forecast_warnings(newest), command)
+    del manifest["asked"]  # nothing was chosen
+    manifest |= {
+        "version": writer.version,
+        "update": {
+            "continued_from": before.version,
+            "rows_new": int((panel.times > np.datetime64(before.data["last"])).sum()),
+            "optimizer": "kept" if before.moments("model") else "new",
+        },
+    }
+    if not _is_same_training(writer, manifest, config):
+        writer.begin(manifest, config, overwrite=True)
+    with _cleaning_up(writer, progress), drawing_beside(prepared.rows) if draw else nullcontext() as drawer:
+        try:
+            return _train_run(prepared, newest, writer, progress, started, drawer, draw, continuation=continuation)
+        except NotBetter:
+            writer.discard()
+            raise
+
+
+def _is_same_training(writer: RunWriter, manifest: dict[str, Any], config: Config) -> bool:
+    """Whether what was interrupted is a training of these rows by this configuration, from the same version."""
+    if not writer.is_unfinished:
+        return False
+    try:
+        there, its_config = writer.read_unfinished()
+    except ForecastError:
+        return False
+    same = there["data"]["fingerprint"] == manifest["data"]["fingerprint"] and its_config == config
+    return bool(same and there["update"]["continued_from"] == manifest["update"]["continued_from"])
 
 
 def _tracked(
@@ -214,10 +286,13 @@ def _train_run(
     drawer: Drawer | None,
     draw: bool = True,
     engine: Engine | None = None,
+    continuation: Continuation | None = None,
 ) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    context, engine = TrainingContext(prepared, writer.checkpoints, progress, started), engine or ThisProcess()
+    starts = {} if continuation is None else continuation.starts
+    context = TrainingContext(prepared, writer.checkpoints, progress, started, starts)
+    engine = engine or ThisProcess()
     networks = fit_networks(context, naive_error, engine)
     scored = {model.name: model for model in networks.values()}
     single, trials = networks.pop("single", None), networks["model"].trials
@@ -227,6 +302,10 @@ def _train_run(
         prepared = replace(prepared, config=config)
         writer.write("config.json", config.to_json())
     models = {model.name: model for model in networks.values()}
+    if continuation is not None:
+        judged = continuation.judge(prepared, networks["model"], naive_error)
+        manifest, _ = writer.read_unfinished()
+        writer.write_json("manifest.json", manifest | {"update": manifest["update"] | judged})
     intervals = calibrate_intervals(rows, prepared.validation, forecasters(scored, rows), config, naive_error)
     of_intervals = calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name)
     for warning in of_intervals:

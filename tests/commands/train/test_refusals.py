@@ -105,7 +105,7 @@ def test_too_little_memory_is_told_before_training(
 def test_the_last_finite_checkpoint_outlives_a_divergence(
     tmp_path: Path, monthly_csv: Path, tiny: Tiny, seconds: float, sign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.model._SECONDS_BETWEEN_CHECKPOINTS", seconds)
+    monkeypatch.setattr("forecast.runs.checkpoints._SECONDS_BETWEEN", seconds)
     config = tiny(steps_per_epoch=10)
     with pytest.raises(ConfigError, match=f"{sign}.*: training has diverged") as stopped:
         forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, progress=AtStep(13, spoil))
