@@ -75,7 +75,7 @@ def plot_live(live: LiveScores, *, size: PageSize = FILE) -> PlotFigure:
         format_axes(axes["steps"])
         axes["steps"].set_ylim(bottom=0)
     axes["days"].set_ylim(bottom=0)
-    note = f"{count_in_words(summary['n_windows'], 'forecast')} due by now; a day is that for which something was forecast."
+    note = f"{count_in_words(summary['n_windows'], 'forecast')} due by now; days are those that were forecast."
     if live.alarms:
         note += " Grey lines: when something began to change."
     figure.add_head(labels.subject(), "forecasts since it went live", curves, verdict=live.verdict, note=note)

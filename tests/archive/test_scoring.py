@@ -74,7 +74,7 @@ def test_only_the_last_origins_are_scored_on_request(live: LiveScores, trained: 
     last = forecast.score(trained, later, last=5)
     assert last.due.cutoffs.tolist() == live.due.cutoffs[-5:].tolist()
     assert last.summary["n_points"] == 12
-    since = forecast.score(trained, later, since="2007-12-01")
+    since = forecast.score(trained, later, since="2007-11-01")
     assert since.due.cutoffs.tolist() == last.due.cutoffs.tolist()
     with pytest.raises(ConfigError, match="since takes a time"):
         forecast.score(trained, later, since="soon")
