@@ -108,12 +108,14 @@ class TrainingContext:
         checkpoints: The folder of their checkpoints.
         progress: Receives notes, warnings and progress.
         started: When the run's time began to count, by `time.monotonic`.
+        fit: Another `Fit`, such as one that draws its windows elsewhere.
     """
 
     prepared: Prepared
     checkpoints: Path
     progress: Progress = field(default_factory=NullProgress)
     started: float = field(default_factory=time.monotonic)
+    fit: Callable[..., Fit] | None = None
 
     @cached_property
     def origin(self) -> str:
@@ -439,7 +441,7 @@ def fit_member(
         empty_head(keras_network)
     if config.linear:
         solve_linear(keras_network, config, shape, prepared, windows)
-    fit = Fit(keras_network, prepared, training, windows, epochs, twin)
+    fit = (context.fit or Fit)(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
     saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)
     if saved is not None:
@@ -448,8 +450,7 @@ def fit_member(
             progress.warn(warning)
         fit.restore(arrays, state)
     title = f"{config.model} on every row" if network == "refit" else config.model
-    if training.ensemble > 1:
-        title += f" {number + 1}/{training.ensemble}"
+    title += f" {number + 1}/{training.ensemble}" * (training.ensemble > 1)
     off_cudnn = leaves_cudnn(config) if HAS_GPU and network == "model" else None
     if off_cudnn is not None:
         progress.note(off_cudnn)

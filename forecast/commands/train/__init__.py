@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from forecast.commands.options import AsJson, OptionalSource, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
+from forecast.commands.options import (
+    AsJson,
+    Memory,
+    OptionalSource,
+    Quiet,
+    RequireSkill,
+    RunsDir,
+    SettingsFile,
+    with_settings,
+)
 
 EXAMPLES = (
     "forecast train weather --open",
@@ -36,6 +45,7 @@ def command(
             "(default: FORECAST_TRACK)",
         ),
     ] = None,
+    memory: Memory = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report at the end.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -80,6 +90,7 @@ def command(
                 overwrite=overwrite,
                 progress=progress,
                 track=track,
+                memory=memory,
                 command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics

@@ -6,10 +6,11 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.issues import lasting
+from forecast.sources.parts import Parts, parts_again, parts_of, with_parts
 from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
 from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
@@ -63,6 +65,7 @@ def train(
     progress: Progress | None = None,
     track: str | None = None,
     draw: bool = True,
+    memory: int | str | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -76,6 +79,9 @@ def train(
         progress: Receives notes, warnings and progress.
         track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
         draw: Draw the plots and write the report, which takes a few seconds.
+        memory: Bytes of rows that are held at a time, such as ``"2GB"``, of a folder of Parquet files, each with some
+            of the series. If it holds more, a sample of the files decides all that is chosen, and is validated and
+            scored; the networks learn from windows of all files, read in turn.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -85,6 +91,10 @@ def train(
     settings = config if isinstance(config, Settings) else configure(config)
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
+    parts = None if memory is None else parts_of(source, memory, settings.training.seed)
+    if parts is not None:
+        source, settings = os.pathsep.join(parts.sample), with_parts(settings)
+        progress.note(parts.describe())
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
     panel = read(source, settings.read)
     report_notes(panel, progress)
@@ -106,7 +116,11 @@ def train(
     )
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
+        manifest = _first_manifest(source, settings, panel, warnings, command)
+        if parts is not None:
+            manifest["parts"] = parts.to_record()
+            manifest["data"]["notes"].insert(0, parts.describe())
+        for name in writer.begin(manifest, resolved, overwrite):
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with (
@@ -114,7 +128,7 @@ def train(
             _tracked(progress, track, writer, resolved) as progress,
             drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
         ):
-            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw)
+            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw, parts)
     return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
@@ -165,8 +179,9 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
+        parts = parts_again(manifest.get("parts"), config.training.seed)
         with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
-            return _train_run(prepared, newest, writer, progress, started, drawer)
+            return _train_run(prepared, newest, writer, progress, started, drawer, parts=parts)
 
 
 def _tracked(
@@ -200,10 +215,13 @@ def _train_run(
     started: float,
     drawer: Drawer | None,
     draw: bool = True,
+    parts: Parts | None = None,
 ) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    context = TrainingContext(prepared, writer.checkpoints, progress, started)
+    context = TrainingContext(
+        prepared, writer.checkpoints, progress, started, None if parts is None else _rolling(parts)
+    )
     networks = fit_networks(context, naive_error)
     scored = {model.name: model for model in networks.values()}
     single, trials = networks.pop("single", None), networks["model"].trials
@@ -243,6 +261,13 @@ def _train_run(
         arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
         writer.write_arrays(CALIBRATION, arrays)
     return _write_run(prepared, writer, networks, evaluation, forecast, drawer, draw)
+
+
+def _rolling(parts: Parts) -> Callable[..., Any]:
+    """What trains a network on the windows of all parts."""
+    from forecast.commands.train.rolling import RollingFit  # which imports TensorFlow
+
+    return partial(RollingFit, parts=parts)
 
 
 def _write_run(
