@@ -29,6 +29,7 @@ _HOMES = {
     "Panel": "data.panel",
     "Prepared": "data.prepare",
     "prepare": "data.prepare",
+    "engine": "engines",
     "ConfigError": "errors",
     "DataError": "errors",
     "ForecastError": "errors",
@@ -56,6 +57,7 @@ _HOMES = {
     "predict": "commands.predict.predict",
     "sample_paths": "commands.predict.predict",
     "evaluate": "commands.evaluate.evaluate",
+    "score": "commands.score.score",
     "backtest": "commands.backtest.backtest",
     "compare": "commands.compare.compare",
     "tune": "commands.tune.tune",
@@ -64,6 +66,7 @@ _HOMES = {
     "anomalies": "commands.anomalies.anomalies",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
+    "update": "commands.update.update",
     "rollback": "commands.rollback",
 }
 
@@ -102,10 +105,12 @@ if TYPE_CHECKING:
     from forecast.commands.predict.predict import sample_paths as sample_paths
     from forecast.commands.progress import NotebookProgress as NotebookProgress
     from forecast.commands.rollback import rollback as rollback
+    from forecast.commands.score.score import score as score
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
     from forecast.commands.tune.tune import tune as tune
+    from forecast.commands.update.update import update as update
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings
@@ -113,6 +118,7 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel as Panel
     from forecast.data.prepare import Prepared as Prepared
     from forecast.data.prepare import prepare as prepare
+    from forecast.engines import engine as engine
     from forecast.errors import ConfigError as ConfigError
     from forecast.errors import DataError as DataError
     from forecast.errors import ForecastError as ForecastError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
@@ -90,6 +90,11 @@ def main() -> None:
 
 def _end(error: ForecastError) -> NoReturn:
     from forecast.commands.console import print_error
+    from forecast.commands.typed import as_typed
 
-    print_error(error, as_json="--json" in sys.argv[1:])
+    written: Callable[[str], str] = str
+    for name in {*sys.argv[1:2]} & {*COMMANDS}:
+        command: Any = typer.main.get_group(build_program([name])).commands[name]
+        written = as_typed(command, sys.argv[2:])
+    print_error(error, as_json="--json" in sys.argv[1:], written=written)
     sys.exit(error.exit_code)

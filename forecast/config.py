@@ -169,6 +169,14 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _explained(error) from None
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # parts of `Settings` are made without it
+
     @model_validator(mode="before")
     @classmethod
     def _refuse_bool_as_number(cls, values: object) -> object:
@@ -767,5 +775,5 @@ def _explained(error: ValidationError) -> ConfigError:
     message = "\n".join(text for text, _, _ in found.values())
     name, (_, value, allowed) = next(iter(found.items()))
     advice = phrase("forecast train --help lists every option.", "forecast.config.option_fields() lists every setting.")
-    setting = name if name in option_fields() else None
+    setting = name if name.isidentifier() else None  # else it is the message, of no single setting
     return ConfigError(message, advice, setting=setting, value=value, allowed=allowed)

@@ -77,11 +77,7 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 class Sentence(str):
-    """A sentence as Python writes it, which keeps its other forms for `rendered`.
-
-    Args:
-        template: A text with the phrases that `phrase` and `setting` make.
-    """
+    """A sentence as Python writes it, which keeps its template, of `phrase` and `setting`, for `rendered`."""
 
     template: str
 
@@ -92,10 +88,10 @@ class Sentence(str):
         return sentence
 
 
-def rendered(text: str, surface: Surface) -> str:
-    """A message, advice or `Sentence` as one surface writes it."""
+def rendered(text: str, surface: Surface, written: Callable[[str], str] = str) -> str:
+    """A message, advice or `Sentence` as one surface writes it; ``written`` may write its phrases otherwise."""
     template = text.template if isinstance(text, Sentence) else text
-    return _PHRASE.sub(lambda match: str(json.loads(match[1])[surface]), template)
+    return _PHRASE.sub(lambda match: written(json.loads(match[1])[surface]), template)
 
 
 def without_settings(text: str) -> str:
@@ -140,14 +136,14 @@ class ForecastError(Exception):
         """What to do next, as Python writes it."""
         return self.text("python")[1]
 
-    def text(self, surface: Surface) -> tuple[str, str]:
-        """The message and the advice as one surface writes them."""
+    def text(self, surface: Surface, written: Callable[[str], str] = str) -> tuple[str, str]:
+        """The message and the advice as one surface writes them; ``written`` as of `rendered`."""
         message, advice = self.args
-        return rendered(message, surface), rendered(advice, surface)
+        return rendered(message, surface, written), rendered(advice, surface, written)
 
-    def document(self, surface: Surface) -> dict[str, Any]:
+    def document(self, surface: Surface, written: Callable[[str], str] = str) -> dict[str, Any]:
         """The error as JSON: what is wrong, its kind ("data", "config"), the setting that it is about, what to do."""
-        message, advice = self.text(surface)
+        message, advice = self.text(surface, written)
         kind = type(self).__name__.removesuffix("Error").lower()
         return {"error": message, "kind": kind, "setting": self.setting, "hint": advice}
 

@@ -178,12 +178,17 @@ class Forecaster:
 
 
 def _joined(before: Source, after: Source) -> Source:
-    """New rows behind those of the fit, as one frame; the new ones alone where the others are in a file."""
+    """New rows behind those of the fit, as one frame; the new ones alone where they begin with those, or are a file."""
     if not isinstance(before, pd.DataFrame) or not isinstance(after, pd.DataFrame):
         return after
-    if before.index.name == "step" and len(after) and after.index[0] <= before.index[-1]:  # a slice of an array
-        after = after.set_axis(after.index + before.index[-1] + 1 - after.index[0])
-    return pd.concat([before, after])
+    first, new = before, after
+    if new.iloc[: len(first)].equals(first):
+        return new
+    if first.index.name == "step" and len(new) and new.index[0] == 0:  # numbered anew, as a slice of an array is
+        new = new.set_axis(new.index + first.index[-1] + 1)
+    elif first.index.name == "step":  # rows without times: their numbers tell which of them are of the fit
+        new = new[new.index > first.index[-1]]
+    return pd.concat([first, new])
 
 
 @contextmanager

@@ -26,11 +26,11 @@ from forecast.intervals.conformal import Intervals, interval_columns
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
 from forecast.models.naive import naive_forecasts
-from forecast.models.network import RowSource, Shape, shape_of, training_bytes
+from forecast.models.network import RowSource, Shape, training_bytes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime, States
-from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.progress import NullProgress, Progress
 from forecast.runs.arrays import specs_of
-from forecast.runs.run import HISTORY, WEIGHTS, Run, number_members, split_members
+from forecast.runs.run import HISTORY, OPTIMIZER, WEIGHTS, Run, number_members, split_members
 from forecast.runs.writer import RunWriter
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ class Member:
     Args:
         config: Its configuration, resolved.
         weights: By name.
-        runtime: What computes its scaled forecasts.
+        runtime: What computes its scaled forecasts; None in one that has come from another process.
         runs_on: The name of that in `RUNTIMES`.
         shares: What its forecasts count in the ensemble: at each step, or one number for all; None where each member
             counts alike.
+        moments: Of its optimiser, to go on with; none where it was loaded, or nothing was learned step by step.
     """
 
     config: NetworkConfig
@@ -61,6 +62,14 @@ class Member:
     runtime: Runtime
     runs_on: str
     shares: tuple[float, ...] | None = None
+    moments: Arrays = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:  # of what travels to another process
+        return vars(self) | {"runtime": None}
+
+    def with_weights(self, weights: Arrays, shape: Shape) -> Member:
+        """The member with other weights, for windows of this shape."""
+        return replace(self, weights=weights, runtime=RUNTIMES[self.runs_on](self.config, shape, weights, None))
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,7 @@ class TrainingContext:
         checkpoints: The folder of their checkpoints.
         progress: Receives notes, warnings and progress.
         started: When the run's time began to count, by `time.monotonic`.
+        starts: By the names of checkpoints, the weights and the moments of the networks that go on from them.
         fit: Another `Fit`, such as one that draws its windows elsewhere.
     """
 
@@ -115,6 +125,7 @@ class TrainingContext:
     checkpoints: Path
     progress: Progress = field(default_factory=NullProgress)
     started: float = field(default_factory=time.monotonic)
+    starts: Mapping[str, tuple[Arrays, Arrays]] = field(default_factory=dict)
     fit: Callable[..., Fit] | None = None
 
     @cached_property
@@ -212,11 +223,11 @@ class Model:
     def repeating_last_value(self) -> Model:
         """A model that counts from the last value and adds nothing to it: its heads and its linear map are empty."""
         empty = {"head/kernel", "head/bias", "linear/kernel"}
-        members = []
-        for member in self.members:
-            weights = {name: np.zeros_like(a) if name in empty else a for name, a in member.weights.items()}
-            runtime = RUNTIMES[member.runs_on](member.config, self.shape, weights, None)
-            members.append(replace(member, weights=weights, runtime=runtime))
+
+        def emptied(weights: Arrays) -> Arrays:
+            return {name: np.zeros_like(array) if name in empty else array for name, array in weights.items()}
+
+        members = [member.with_weights(emptied(member.weights), self.shape) for member in self.members]
         return replace(self, members=tuple(members), fell_back=True)
 
     def save(self, writer: RunWriter, network: str) -> None:
@@ -227,6 +238,7 @@ class Model:
             network: Which of its networks: ``model``, ``baseline`` or ``refit``.
         """
         writer.write_arrays(WEIGHTS[network], number_members(member.weights for member in self.members))
+        writer.write_arrays(OPTIMIZER[network], number_members(member.moments for member in self.members))
         if network != "refit":  # whose losses no span judges
             histories = [history.assign(member=n) for n, history in enumerate(self.record.histories, 1)]
             writer.write_frame(HISTORY[network], pd.concat(histories, ignore_index=True))
@@ -261,40 +273,13 @@ class Model:
         return cls(run.network_config(network), shape, tuple(members))
 
     @classmethod
-    def fit(
-        cls,
-        context: TrainingContext,
-        network: str,
-        config: NetworkConfig,
-        windows: Windows,
-        epochs: Sequence[int] | None = None,
-        is_over: Callable[[Fit], bool] = lambda fit: False,
+    def of_members(
+        cls, config: NetworkConfig, shape: Shape, fitted: Sequence[tuple[Member, MemberRecord]], seconds: float
     ) -> Model:
-        """Train the members of a network, each from its newest checkpoint if there is one.
-
-        Args:
-            context: What the run's trainings share.
-            network: Which of the run's networks: ``model``, ``baseline`` or ``refit``.
-            config: Its configuration.
-            windows: The windows to learn from.
-            epochs: Epochs after which each member stops, validation or not; None for early stopping.
-            is_over: Is asked after each epoch whether there is no time for another one.
-
-        Raises:
-            MachineError: If there is not enough memory.
-            ConfigError: If the cell's declaration is not whole, or the training diverges.
-        """
-        prepared, started = context.prepared, time.monotonic()
-        shape = shape_of(prepared.rows, windows.lookback, windows.horizon, prepared.config.training.hide_series > 0)
-        members, records = [], []
-        for number in range(prepared.config.training.ensemble):
-            stop = epochs[number] if epochs is not None else None
-            member, record = fit_member(context, network, number, config, shape, windows, stop, is_over)
-            members.append(member)
-            records.append(record)
+        """The model of members that `fit_member` has trained in so many seconds."""
+        members, records = zip(*fitted, strict=True)
         histories, gradients, best_epochs = zip(*records, strict=True)
-        seconds = time.monotonic() - started
-        return cls(config, shape, tuple(members), TrainingRecord(histories, gradients, best_epochs, seconds))
+        return cls(config, shape, members, TrainingRecord(histories, gradients, best_epochs, seconds))
 
 
 def load_models(
@@ -415,11 +400,11 @@ def fit_member(
         MachineError: If there is not enough memory.
         ConfigError: If the cell's declaration is not whole, or the training diverges.
     """
-    from forecast.choices.linear import solve_linear
-    from forecast.models.backends.keras import build_network, empty_head, leaves_cudnn
+    from forecast.choices.linear import begin
+    from forecast.models.backends.keras import build_network, leaves_cudnn, moments_of, set_moments
     from forecast.models.backends.onnx import check_cell
     from forecast.models.backends.tensorflow import HAS_GPU
-    from forecast.runs.checkpoints import load_checkpoint
+    from forecast.runs.checkpoints import CheckpointWriter, load_checkpoint
     from forecast.training.sampling import window_order
     from forecast.training.trainer import Fit
 
@@ -437,12 +422,11 @@ def fit_member(
         twin = build_network(config.model_copy(update={"stateful": False}), shape, training.seed)
     else:
         keras_network, twin = build_network(config, shape, training.seed), None
-    if config.adds_to and config.units:
-        empty_head(keras_network)
-    if config.linear:
-        solve_linear(keras_network, config, shape, prepared, windows)
-    fit = (context.fit or Fit)(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
+    weights, moments = context.starts.get(checkpoint, (None, {}))
+    begin(keras_network, config, shape, prepared, windows, weights)
+    fit = (context.fit or Fit)(keras_network, prepared, training, windows, epochs, twin, weights is not None)
+    set_moments(keras_network, fit.optimizer, moments)
     saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)
     if saved is not None:
         arrays, state, warnings = saved
@@ -456,12 +440,13 @@ def fit_member(
         progress.note(off_cudnn)
     if config.units:
         progress.started(title, fit)
-    fit.run(_CheckpointWriter(context, checkpoint, is_over))
+    fit.run(CheckpointWriter(context.checkpoints, checkpoint, context.origin, progress, is_over))
     if config.units:
         progress.ended(title, fit)
     member, why = _without_tensorflow(fit, config, prepared.rows, windows)
     if why is not None and number == 0:
         progress.note(f"{config.model} forecasts with TensorFlow, which takes seconds to start: {why}")
+    member = replace(member, moments=moments_of(keras_network, fit.optimizer) if config.units else {})
     record = pd.DataFrame([vars(epoch) for epoch in fit.state.history]), fit.state.gradients, fit.state.best_epoch
     del fit
     if len(windows) > _LARGE:
@@ -499,38 +484,3 @@ def _without_tensorflow(fit: Fit, config: NetworkConfig, rows: Rows, windows: Wi
         return Member(config, weights, in_onnx, ONNX), None
     why = f"ONNX Runtime and Keras differ by {apart:.2g} on the same windows"
     return Member(config, weights, fit.runtime, KERAS), why
-
-
-# A checkpoint after every epoch, and within a long one after so many seconds. Saving takes a fraction of one.
-_SECONDS_BETWEEN_CHECKPOINTS = 60.0
-
-
-@dataclass
-class _CheckpointWriter:
-    """Saves a checkpoint after every epoch, now and then within one, and when the user asks to stop."""
-
-    context: TrainingContext
-    name: str
-    is_over: Callable[[Fit], bool]
-    saved: float = field(default_factory=time.monotonic)
-
-    def after_step(self, fit: Fit) -> None:
-        """Report the step; on a request to stop, save first."""
-        try:
-            self.context.progress.step(fit)
-        except StopRequested:
-            self._save(fit)
-            raise
-        if time.monotonic() - self.saved >= _SECONDS_BETWEEN_CHECKPOINTS:
-            self._save(fit)
-
-    def after_epoch(self, fit: Fit) -> None:
-        """Save; it is the last epoch if the training's time is over."""
-        fit.state.finished = fit.state.finished or self.is_over(fit)
-        self._save(fit)
-
-    def _save(self, fit: Fit) -> None:
-        from forecast.runs.checkpoints import save_checkpoint
-
-        save_checkpoint(self.context.checkpoints, self.name, fit.arrays(), fit.state, self.context.origin)
-        self.saved = time.monotonic()

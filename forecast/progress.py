@@ -90,11 +90,7 @@ class Progress:
 
 
 class StopRequested(ForecastError):
-    """The user asked to stop. Training ends at once, with a checkpoint.
-
-    Args:
-        signal: Number of the signal.
-    """
+    """The user asked to stop, by a signal of this number. Training ends at once, with a checkpoint."""
 
     def __init__(self, signal: int) -> None:
         super().__init__("Stopped.")

@@ -22,7 +22,18 @@ from forecast.errors import DataError
 from forecast.models.catalogue import configure
 
 # What the commands share is no command.
-SHARED = {"completion", "console", "help", "options", "requests", "requirements", "tables", "notebook", "progress"}
+SHARED = {
+    "completion",
+    "console",
+    "help",
+    "options",
+    "requests",
+    "requirements",
+    "tables",
+    "typed",
+    "notebook",
+    "progress",
+}
 
 
 def test_every_command_has_its_file_or_folder_and_each_of_these_is_a_command() -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from configs import PLAIN, plain_config
 from forecast.config import FOUND, Config, Settings, nest, option_fields, settings_from_toml
 from forecast.errors import ConfigError, RunError
+from forecast.models.catalogue import configure
 from forecast.models.cells import CELLS
 from forecast.runs.documents import parse_json
 
@@ -203,3 +204,26 @@ def test_a_configuration_as_toml_is_read_back_the_same(tmp_path: Path) -> None:
 def test_a_cell_that_was_added_is_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CELLS, "mine", CELLS["lstm"])
     assert Settings.from_sections({"network": {"cell": "mine"}}).network.cell == "mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("lookbak = 3", "{file}: There is no setting 'lookbak'."),
+        ("lookback = 0", "{file}: lookback: must be greater than or equal to 1. Received: 0."),
+        ("[network]\nmodel = 'lsmt'", "{file}: There is no model 'lsmt'."),
+        ("lookback = = 3", "{file} is not TOML: Invalid value (at line 1, column 12)."),
+    ],
+)
+def test_what_is_wrong_in_a_file_names_the_file(content: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        configure(file=file)
+    assert caught.value.message == said.format(file=file)
+
+
+def test_what_is_wrong_beside_a_file_does_not_name_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("horizon = 3")
+    with pytest.raises(ConfigError, match=r"^lookback: must be"):
+        configure({"lookback": 0}, tmp_path / "mine.toml")

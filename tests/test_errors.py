@@ -28,6 +28,11 @@ def _read(**options: object) -> Callable[[], object]:
         (lambda: forecast.configure(lookback=0), ("lookback", 0, ("greater than or equal to 1",))),
         (lambda: forecast.configure(units=(8, 0)), ("units", 0, ("greater than or equal to 1",))),
         (lambda: forecast.configure(schedule="step"), ("schedule", "step", ("cosine", "constant"))),
+        (lambda: forecast.ReadOptions(freqq="h"), ("freqq", "h", ())),  # type: ignore[call-arg]
+        (
+            lambda: forecast.ReadOptions(aggregate="men"),
+            ("aggregate", "men", ("mean", "duration", "sum", "last", "max", "min")),
+        ),  # type: ignore[arg-type]
         (lambda: forecast.configure(validation=0.5, test=0.5), (None, None, ())),
         (_read(time_column="day"), ("time_column", "day", ("ds", "y"))),
         (_read(series_id="shop"), ("series_id", "shop", ("ds", "y"))),

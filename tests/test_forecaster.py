@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 import forecast
 from forecast import ConfigError, DataError, Forecaster, RunError
+from forecast.forecaster import _joined
 
 SMALL = {"units": 4, "lookback": 6, "epochs": 1, "steps_per_epoch": 2, "normalise": "none", "baseline": False}
 
@@ -76,6 +77,14 @@ def test_slices_of_an_array_follow_each_other(monthly: pd.DataFrame) -> None:
     assert model.predict()["ds"].tolist() == [180, 181, 182]
     whole = forecast.backtest(model.run_, new_rows=y, windows=18).metrics
     assert model.score(y[180:]) == -whole["models"]["lstm"]["mase"]
+    assert model.score(y) == model.score(y[180:])  # the rows of the fit are not scored again
+
+
+@pytest.mark.parametrize("begins", [0, 150, 180])
+def test_rows_of_the_fit_are_not_scored_whatever_new_rows_begin_with(begins: int) -> None:
+    rows = pd.DataFrame({"y": np.random.default_rng(0).normal(size=200)}).rename_axis("step")
+    joined = _joined(rows[:180], rows[begins:])
+    pd.testing.assert_frame_equal(joined, rows)  # type: ignore[arg-type]
 
 
 def test_its_run_is_there_as_long_as_somebody_holds_it(monthly: pd.DataFrame, fitted: Forecaster) -> None:

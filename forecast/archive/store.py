@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.archive.database import Database, Execute, database_at
+from forecast.archive.due import REFERENCES, DueForecasts, Revision
 from forecast.data.bounds import TURN, bounds_of
 from forecast.data.clock import Times
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import count_targets, unique_ids_of
-from forecast.data.windows import Flags, Ints
 from forecast.errors import RunError, phrase
 from forecast.runs.files import damaged
 from forecast.runs.run import Run
@@ -34,9 +34,6 @@ from forecast.runs.run import Run
 ARCHIVE, ADDRESS = "archive.sqlite", "FORECAST_ARCHIVE"
 
 SCHEMA = 1
-
-# The naive forecasts that are kept beside the model's.
-REFERENCES = ("persistence", "seasonal-naive")
 
 # bytea is PostgreSQL's word for bytes; SQLite takes any.
 _TABLES = (
@@ -54,68 +51,6 @@ _TABLES = (
 
 # A row of the table of forecasts, or of versions, by column.
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class DueForecasts:
-    """Forecasts of which something has been observed by now, by cut-off and series.
-
-    Args:
-        unique_ids: The series of each, [N].
-        cutoffs: Its origin, [N].
-        issued: When it was issued, [N]; in UTC, as all times here.
-        versions: By which version of the run, [N].
-        times: What its steps are for, [N, H].
-        y: What was observed, [N, H]; NaN where nothing is yet, and where it never was.
-        forecasts: Of the model, the ends of its intervals and the references, [N, H] by column.
-        model: The model's column.
-        angles: Whether the series is an angle, which is then within 0 … 360, [N].
-        passed_over: How many forecasts are not among these: from rows that the version was trained on, or by another
-            model of the same name.
-    """
-
-    unique_ids: NDArray[np.object_]
-    cutoffs: Times
-    issued: Times
-    versions: Ints
-    times: Times
-    y: Floats
-    forecasts: Mapping[str, Floats]
-    model: str
-    angles: Flags
-    passed_over: int = 0
-
-    def __len__(self) -> int:
-        return len(self.cutoffs)
-
-    def only(self, picked: Flags | Ints | slice) -> DueForecasts:
-        """Some of them."""
-        kept = {name: getattr(self, name)[picked] for name in
-                ("unique_ids", "cutoffs", "issued", "versions", "times", "y", "angles")}  # fmt: skip
-        return replace(self, forecasts={name: part[picked] for name, part in self.forecasts.items()}, **kept)
-
-    def errors(self, column: str) -> Floats:
-        """What was observed minus what was forecast, [N, H]; of angles the shorter way."""
-        errors = self.y - self.forecasts[column]
-        turned = (errors + TURN / 2) % TURN - TURN / 2
-        return np.where(self.angles[:, None], turned, errors)
-
-
-@dataclass(frozen=True)
-class Revision:
-    """An observation that differs from the one that forecasts were scored against before.
-
-    Args:
-        unique_id: The series.
-        time: When it was.
-        before: The value then.
-        now: The value now.
-    """
-
-    unique_id: str
-    time: np.datetime64
-    before: float
-    now: float
 
 
 @dataclass(frozen=True)
@@ -177,6 +112,16 @@ class Archive:
         with self._transaction(writes=True) as execute:
             execute(_insert("versions", _version_row(self.run)), [_version_row(self.run)])
             execute(_insert("forecasts", rows[0]), rows)
+
+    def check_not_empty(self) -> None:
+        """Refuse an archive without a forecast of the run, before rows are read.
+
+        Raises:
+            RunError: If nothing was kept, or the archive is damaged.
+        """
+        with self._transaction(writes=False) as execute:
+            if not execute(_VERSIONS, {"run": self.run.name}):
+                raise self._is_empty()
 
     def due(self, observed: Panel, since: np.datetime64 | None = None) -> DueForecasts:
         """The forecasts of which at least one step has been observed.

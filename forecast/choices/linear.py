@@ -11,10 +11,10 @@ import numpy as np
 
 from forecast.config import NetworkConfig
 from forecast.data.normals import HAR_SPANS
-from forecast.data.panel import Floats
+from forecast.data.panel import Arrays, Floats
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Windows
-from forecast.models.backends.keras import add_constants, weights_of
+from forecast.models.backends.keras import add_constants, empty_head, set_weights, weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.tensorflow import keras
 from forecast.models.network import Network, Shape, gather_windows, map_inputs
@@ -29,6 +29,33 @@ _MOST, _MOST_JUDGED, _AT_ONCE = 50_000, 4000, 1024
 
 # Share of the training windows, the last ones, that judge beside the validation windows, of which there may be few.
 _LATER = 0.3
+
+
+def begin(
+    network: keras.Model,
+    config: NetworkConfig,
+    shape: Shape,
+    prepared: Prepared,
+    windows: Windows,
+    weights: Arrays | None = None,
+) -> None:
+    """Give a network the weights that it begins to learn with: those given, or its linear map solved, a head of zeros.
+
+    Args:
+        network: What `build_network` returned.
+        config: Its configuration.
+        shape: Sizes of the windows.
+        prepared: Rows, scaler and windows.
+        windows: The windows to learn from.
+        weights: Of a network that was trained before; None for one that begins anew.
+    """
+    if weights is not None:
+        set_weights(network, weights)
+        return
+    if config.adds_to and config.units:
+        empty_head(network)
+    if config.linear:
+        solve_linear(network, config, shape, prepared, windows)
 
 
 def solve_linear(

@@ -8,7 +8,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -58,16 +58,22 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False, default=str) + "\n")
 
 
-def print_error(error: ForecastError, as_json: bool = False) -> None:
-    """An error and its advice, on standard error; as one JSON document where results are such."""
+def print_error(error: ForecastError, as_json: bool = False, written: Callable[[str], str] = str) -> None:
+    """An error and its advice, on standard error; as one JSON document where results are such.
+
+    Args:
+        error: The error.
+        as_json: Whether results are JSON.
+        written: How a command that the advice names is written.
+    """
     if as_json:
-        document = error.document("shell") | {"exit_code": error.exit_code}
+        document = error.document("shell", written) | {"exit_code": error.exit_code}
         if isinstance(error, StopRequested):  # which is no error
             stopped = {"stopped": signal.Signals(error.exit_code - 128).name}
             document = stopped | {name: document[name] for name in ("hint", "exit_code")}
         sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
-    message, advice = error.text("shell")
+    message, advice = error.text("shell", written)
     mark = "" if isinstance(error, StopRequested) else "[bold red]error:[/] "
     err.print(mark + escape(_escape_controls(message)))
     if advice:

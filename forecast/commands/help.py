@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -40,12 +41,20 @@ class Command(TyperCommand):
         """Parse the arguments; several files, such as a shell puts in place of a pattern, are one source."""
         return super().parse_args(ctx, self._with_files_as_one(args))
 
-    def _with_files_as_one(self, args: list[str]) -> list[str]:
-        takes_value = {
-            name for option in self.params if not getattr(option, "is_flag", False)
-            for name in (*option.opts, *option.secondary_opts) if name.startswith("-")
-        }  # fmt: skip
-        places: list[int] = []
+    @property
+    def options(self) -> set[str]:
+        """The names of all options, as they are typed."""
+        return {name for option in self.params for name in (*option.opts, *option.secondary_opts) if name[0] == "-"}
+
+    @property
+    def options_with_value(self) -> set[str]:
+        """The names of those that a value follows."""
+        return {name for option in self.params if not getattr(option, "is_flag", False)
+                for name in option.opts if name[0] == "-"}  # fmt: skip
+
+    def places_of_source(self, args: Sequence[str]) -> list[int]:
+        """Where the words of the source stand among the arguments, several where it is several files."""
+        takes_value, places = self.options_with_value, list[int]()
         for place, word in enumerate(args):
             if place and args[place - 1] in takes_value:
                 continue
@@ -53,10 +62,13 @@ class Command(TyperCommand):
                 places.append(place)
         arguments = [parameter for parameter in self.params if parameter.param_type_name == "argument"]
         source = next((number for number, argument in enumerate(arguments) if argument.metavar == "SOURCE"), None)
-        if source is None or len(places) <= len(arguments):
-            return args
-        files = places[source : source + len(places) - len(arguments) + 1]
-        if not any(os.path.isfile(args[place]) for place in files):
+        if source is None:
+            return []
+        return places[source : source + 1 + max(0, len(places) - len(arguments))]
+
+    def _with_files_as_one(self, args: list[str]) -> list[str]:
+        files = self.places_of_source(args)
+        if len(files) < 2 or not any(os.path.isfile(args[place]) for place in files):
             return args
         together = os.pathsep.join(args[place] for place in files)
         return [together if place == files[0] else word for place, word in enumerate(args) if place not in files[1:]]

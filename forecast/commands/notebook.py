@@ -7,12 +7,16 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
+from forecast.archive.due import LiveScores
 from forecast.config import FOUND, Settings
 from forecast.data.clock import STEP, Clock
 from forecast.data.panel import Panel
 from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import configure
+from forecast.plots.figure import to_png
 from forecast.plots.footnotes import coverage_notes, footnotes
+from forecast.plots.live_plot import plot_live
+from forecast.plots.live_scores import live_tables, sentences_of
 from forecast.plots.page import Picture, Section, box, png_image
 from forecast.plots.style import Labels, model_name, printable
 from forecast.plots.tables import Cell, Table, interval_table, panel_table, score_table, step_table
@@ -83,6 +87,15 @@ def _(settings: Settings) -> str:
 @html_of.register
 def _(evaluation: Evaluation) -> str:
     return box(_scores(evaluation.metrics), evaluation.metrics["verdict"])
+
+
+@html_of.register
+def _(live: LiveScores) -> str:
+    first, *others = live_tables(live)
+    about, revised = sentences_of(live)
+    said = [*(printable(alarm.sentence, 600) for alarm in live.alarms), *about, *revised]
+    picture = _picture("By day and by step ahead", to_png(plot_live(live)))
+    return box(Section("Since it went live", said, [picture], tables=[first], folded_tables=others), live.verdict)
 
 
 @html_of.register

@@ -84,6 +84,22 @@ Quiet = Annotated[
     typer.Option("--quiet", "-q", envvar="FORECAST_QUIET", show_envvar=False, help="Print only results and errors."),
 ]
 
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="What computes side by side: processes of this machine, or a Ray cluster. (default: this process alone)",
+    ),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="How many at a time, one core each. (default: all cores)")
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(help="Of a Ray cluster, such as auto or ray://head:10001. (default: RAY_ADDRESS, or this machine)"),
+]
+
 _HelpAll = Annotated[
     bool, typer.Option("--help-all", is_eager=True, callback=show_all, help="Show every setting, and exit.")
 ]

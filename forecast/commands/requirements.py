@@ -90,6 +90,44 @@ def demand_skill(
         raise SkillError(f"{metrics['model']} has too little skill: {'; '.join(missed)}.", otherwise)
 
 
+def parse_coverage(text: str) -> tuple[str, float]:
+    """The level of an interval in % and the least share of observations that it must hold, of ``80:0.75``.
+
+    Without a share it is the level itself.
+
+    Raises:
+        ConfigError: If it is not of this form.
+    """
+    found = re.fullmatch(r"(\d\d?)(?::(0?\.\d+))?", text.strip())
+    if found is None:
+        raise ConfigError(
+            f"--require-coverage takes a level in % and a share below 1. Received: {text!r}.",
+            "For example: --require-coverage 80:0.75",
+        )
+    return found[1], float(found[2] or int(found[1]) / 100)
+
+
+def demand_coverage(required: Sequence[tuple[str, float]], metrics: Mapping[str, Any], otherwise: str) -> None:
+    """Fail unless each interval holds at least this share of the observations.
+
+    Raises:
+        ConfigError: If there is no interval of a level.
+        SkillError: If one holds less.
+    """
+    coverage = metrics["coverage"]
+    for level, least in required:
+        if level not in coverage:
+            levels = ", ".join(coverage) or "none"
+            raise ConfigError(f"--require-coverage: there is no interval of {level}%.", f"Levels: {levels}.")
+        share = coverage[level]["share"]
+        if share < least:
+            raise SkillError(
+                f"The {level}% intervals of {metrics['model']} hold {share:.1%} of the observations, at least "
+                f"{least:.1%} is required.",
+                otherwise,
+            )
+
+
 def _no_evidence(reference: str, metrics: Mapping[str, Any]) -> list[str]:
     """What is missing from the evidence of a lead, at most one entry."""
     if significant_sign(reference, metrics["skill"], metrics["p_value"]) > 0:

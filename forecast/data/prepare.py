@@ -31,6 +31,8 @@ _MOST_KEPT = 1 << 20
 # Rows of the longest gap that becomes rows of missing values; whatever the lookback, so that models can be compared.
 _LONGEST_GAP = 1000
 
+_ALL = (TRAIN, VALIDATION, TEST)
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -356,13 +358,14 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     )
 
 
-def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDATION, TEST)) -> Prepared:
+def prepare(panel: Panel, config: Config, needed: Sequence[int] = _ALL, scaler: Scaler | None = None) -> Prepared:
     """Split, fit the scaler on training rows alone, scale, and index the windows of each part.
 
     Args:
         panel: What `forecast.read` returned.
         config: What `forecast.resolve` returned.
         needed: The parts that must hold a window.
+        scaler: Of a run that is continued, whose networks know its scales; None to fit one.
 
     Raises:
         DataError: If a needed part would hold no complete window; says how many rows it needs.
@@ -372,14 +375,15 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     split = split_panel(arranged, config.data)
     arranged = lay_out(arranged, config.data)
     part = split.part_of(arranged)
-    logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
-    circular = bounds_of(np.arange(arranged.n_series), config.data).circular
-    scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
-    har_steps = config.data.horizon * config.data.volatility
-    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season, har_steps)
-    scaler = replace(scaler.keeping(config.categories), normals=normals)
+    if scaler is None:
+        logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
+        circular = bounds_of(np.arange(arranged.n_series), config.data).circular
+        scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
+        har_steps = config.data.horizon * config.data.volatility
+        normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season, har_steps)
+        scaler = replace(scaler.keeping(config.categories), normals=normals)
     rows = encode(arranged, config.data, scaler)
-    windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
+    windows = [windows_of(rows, part == number, config.data) for number in _ALL]
     for number, of_part in enumerate(windows):
         if number in needed and not len(of_part):
             raise _no_window(rows, part == number, PARTS[number], config.data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forecast.engines.engine import Engine, ThisProcess
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.errors import ConfigError, setting
 from forecast.memory import core_count
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
-from forecast.engines.engine import MOST_LOST, ONE_CORE, Argument, Engine, Outcome, Result, Task, attempt
 from forecast.engines.pool import lost_too_often
+from forecast.engines.tasks import MOST_LOST, ONE_CORE, Argument, Engine, Outcome, Result, Task, attempt
 from forecast.errors import MachineError
 from forecast.progress import Progress
 
 # Tasks that are handed over for each core of the cluster, so that none waits for us; and at least so many, for which a
 # cluster that grows with its work gets further machines.
 _FOR_EACH_CORE, _AT_LEAST = 2, 64
+
+# Seconds for a head node to take a connection.
+_SECONDS_TO_ANSWER = 10.0
 
 
 class Cluster(Engine):
@@ -47,14 +51,14 @@ class Cluster(Engine):
         if self._is_ours:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told what is computed here
             try:
+                _knock(address or os.environ.get("RAY_ADDRESS", ""))
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 raise MachineError(
                     f"No Ray cluster answers at {address or os.environ.get('RAY_ADDRESS', 'this machine')}: "
                     f"{_first_line(error)}",
                     "Start one: ray start --head, and on each other machine ray start --address HEAD:6379",
                 ) from None
-
         self._output.__enter__()
 
     def close(self) -> None:
@@ -89,6 +93,13 @@ class Cluster(Engine):
         finally:  # whoever wanted the results may have gone
             for reference in running:
                 ray.cancel(reference, force=True)
+
+
+def _knock(address: str) -> None:
+    """Look whether somebody listens at an address with a port, for which Ray would wait many minutes."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
 
 
 def _name_of(task: Any) -> str:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from queue import SimpleQueue
 
-from forecast.engines.engine import MOST_LOST, ONE_CORE, Argument, Engine, Outcome, Result, Task, attempt
+from forecast.engines.tasks import MOST_LOST, ONE_CORE, Argument, Engine, Outcome, Result, Task, attempt
 from forecast.errors import MachineError
 from forecast.progress import Progress
 

@@ -221,8 +221,8 @@ def _compare(name: str, metrics: Mapping[str, Any], worst_of: int = 1) -> tuple[
     gain, p, measure = metrics["skill"][name] or 0.0, metrics["p_value"].get(name), metrics.get("skill_of", "MAE")
     corrected = None if p is None else min(worst_of * p, 1.0)
     chance = _chance(p)
-    if corrected is not None and worst_of > 1:
-        chance += f", as the worst of {worst_of} {_chance(corrected)}"
+    if worst_of > 1 and _chance(corrected) != chance:
+        chance += f", {_chance(corrected)} as the hardest of {worst_of} to beat"
     size = f"{abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}"
     if gain <= -_TIMES:
         size = f"{1 - gain:,.0f} times as high"

@@ -41,9 +41,19 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
     Raises:
         ConfigError: If a setting or preset does not exist, or a value is not allowed.
     """
-    asked = nest(settings_from_toml(file)) if file else {}
-    for section, values in nest({**(settings or {}), **fields}).items():
-        asked.setdefault(section, {}).update(values)
+    given = nest({**(settings or {}), **fields})
+    if file is None:
+        return _with_preset(given)
+    try:
+        in_file = nest(settings_from_toml(file))
+        return _with_preset({part: {**in_file.get(part, {}), **given.get(part, {})} for part in {**in_file, **given}})
+    except ConfigError as error:
+        if error.setting is not None and not any(error.setting in values for values in given.values()):
+            error.args = (f"{file}: {error.args[0]}", *error.args[1:])
+        raise
+
+
+def _with_preset(asked: dict[str, dict[str, object]]) -> Settings:
     name = asked.setdefault("network", {}).setdefault("model", DEFAULT_MODEL)
     if not isinstance(name, str) or name not in MODELS:
         known = f"Models: {', '.join(MODELS)}."

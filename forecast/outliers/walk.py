@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, forecasts_in_units
 from forecast.data.windows import Flags, Ints, count_set, fewest_of, median
 from forecast.model import Model
-from forecast.outliers.usual import UsualErrors, leads_of
+from forecast.outliers.usual import UsualErrors, leads_of, medians_of
 from forecast.outliers.watch import Watch
 from forecast.progress import Progress
 
@@ -110,68 +110,69 @@ def judge_rows(
         stuck: Where a sensor is stuck, [T, D].
         progress: Receives how many rows are done.
     """
-    shape, cleaned = (rows.panel.n_rows, rows.n_targets), _CleanedRows(rows)
-    found = JudgedRows(*(np.full(shape, np.nan) for _ in range(7)))
-    usable, done = _usable_lookbacks(rows, config), 0
-    far = int(leads_of(config)[-1])
+    walk, done = _Walk(rows, model, config, stuck), 0
     for series in range(rows.panel.n_series):
         own = rows.panel.rows(series)
         chosen = own.start + np.flatnonzero(judged[own])
-        if not len(chosen):
-            continue
-        span = range(max(own.start, int(chosen[0]) - max(far, _WARM_UP)), int(chosen[-1]) + 1)
-        _judge_series(
-            rows, cleaned, model, Watch(usual[series], rows.bounds.circular[series]), span, usable, far, stuck, found
-        )
-        done += len(chosen)
-        progress.counted("judging rows", done, int(judged.sum()))
-    return found
+        if len(chosen):
+            first = max(own.start, int(chosen[0]) - max(walk.far, _WARM_UP))
+            walk.over(range(first, int(chosen[-1]) + 1), Watch(usual[series], rows.bounds.circular[series]))
+            done += len(chosen)
+            progress.counted("judging rows", done, int(judged.sum()))
+    return walk.found
 
 
-def _judge_series(
-    rows: Rows,
-    cleaned: _CleanedRows,
-    model: Model,
-    watch: Watch,
-    span: range,
-    usable: Flags,
-    far: int,
-    stuck: Flags,
-    found: JudgedRows,
-) -> None:
-    """Judge a span of one series, into ``found``; arguments as of `judge_rows`."""
-    lookback, n_targets = model.shape.lookback, rows.n_targets
-    ahead = np.full((2, len(span) + far, n_targets), np.nan)  # near and far, by the row that is forecast
-    row, size = span.start, _FEW
-    while row < span.stop:
-        block = np.arange(row, min(row + size, span.stop))
-        at = block - span.start
-        ahead[0, at], ahead[1, at + far - 1] = np.nan, np.nan
-        able = (block >= lookback) & usable[np.maximum(block - lookback, 0)]
+class _Walk:
+    """What the walks over all series share; arguments as of `judge_rows`."""
+
+    def __init__(self, rows: Rows, model: Model, config: DataConfig, stuck: Flags) -> None:
+        self._rows, self._model, self._stuck = rows, model, stuck
+        self._cleaned, self._usable = _CleanedRows(rows), _usable_lookbacks(rows, config)
+        self._medians, self.far = medians_of(rows, config.season), int(leads_of(config)[-1])
+        shape = (rows.panel.n_rows, rows.n_targets)
+        self.found = JudgedRows(*(np.full(shape, np.nan) for _ in fields(JudgedRows)))
+
+    def over(self, span: range, watch: Watch) -> None:
+        """Judge the rows of a span of one series, in order of time."""
+        # Forecasts one step and far ahead, by the row that is forecast.
+        ahead = np.full((2, len(span) + self.far, self._rows.n_targets), np.nan)
+        row, size = span.start, _FEW
+        while row < span.stop:
+            block = np.arange(row, min(row + size, span.stop))
+            self._forecast(block, block - span.start, ahead)
+            size = min(2 * size, _MANY)
+            for row in block.tolist():
+                if self._judge(row, ahead[:, row - span.start], watch):
+                    size = _FEW  # what is fed has changed: the forecasts of later rows are void
+                    break
+            row += 1
+
+    def _forecast(self, block: Ints, at: Ints, ahead: Floats) -> None:
+        """Forecast from before each row of a block, of which ``at`` are the places in ``ahead``."""
+        rows, lookback = self._rows, self._model.shape.lookback
+        ahead[0, at], ahead[1, at + self.far - 1] = np.nan, np.nan
+        able = (block >= lookback) & self._usable[np.maximum(block - lookback, 0)]
         if able.any():
             starts = block[able] - lookback
-            values = median(forecasts_in_units(model.scaled_forecast(cleaned, starts), rows, starts))
+            values = median(forecasts_in_units(self._model.scaled_forecast(self._cleaned, starts), rows, starts))
             ahead[0, at[able]] = values[:, 0]
-            if far > 1:
-                ahead[1, at[able] + far - 1] = values[:, far - 1]
-        size = min(2 * size, _MANY)
-        for row in block.tolist():
-            y = rows.observed(np.array(row))
-            near_ahead, far_ahead = ahead[:, row - span.start]
-            judgement = watch.judge(y, near_ahead, far_ahead, stuck[row])
-            for name, values in vars(found).items():
-                values[row] = getattr(judgement, name)
-            for target in np.flatnonzero(judgement.suspect & np.isfinite(judgement.expected)).tolist():
-                expected = judgement.expected[target]
-                if watch.circular[target]:
-                    expected += TURN * np.rint((y[target] - expected) / TURN)
-                cleaned.replace(row, target, expected)
-            for target in np.flatnonzero(judgement.believed).tolist():
-                cleaned.restore(slice(row - judgement.believed[target], row), target)
-            if judgement.suspect.any() or judgement.believed.any():
-                size = _FEW
-                break
-        row += 1
+            if self.far > 1:
+                ahead[1, at[able] + self.far - 1] = values[:, self.far - 1]
+
+    def _judge(self, row: int, ahead: Floats, watch: Watch) -> bool:
+        """Judge a row, and say whether it changes what is fed of rows up to it."""
+        y = self._rows.observed(np.array(row))
+        judgement = watch.judge(y, np.vstack([ahead, self._medians[row]]), self._stuck[row])
+        for name, values in vars(self.found).items():
+            values[row] = getattr(judgement, name)
+        for target in np.flatnonzero(judgement.suspect & np.isfinite(judgement.expected)).tolist():
+            expected = judgement.expected[target]
+            if watch.circular[target]:
+                expected += TURN * np.rint((y[target] - expected) / TURN)
+            self._cleaned.replace(row, target, expected)
+        for target in np.flatnonzero(judgement.believed).tolist():
+            self._cleaned.restore(slice(row - judgement.believed[target], row), target)
+        return bool(judgement.suspect.any() or judgement.believed.any())
 
 
 def _usable_lookbacks(rows: Rows, config: DataConfig) -> Flags:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from forecast.data.panel import Arrays
 from forecast.errors import RunError, setting
-from forecast.progress import TrainingState
+from forecast.progress import Progress, StopRequested, TrainingState
 from forecast.runs.arrays import ArraySpec, ArraySpecs, arrays_to_bytes, largest_archive, read_arrays
 from forecast.runs.files import damaged, open_within, sha256_of, write_atomically
+
+if TYPE_CHECKING:
+    from forecast.training.trainer import Fit
 
 # How many of a network are kept: the newest, and one to fall back on.
 _KEPT = 2
@@ -107,3 +113,46 @@ def load_checkpoint(
 def _newest_first(folder: Path, network: str) -> list[Path]:
     # By step, which is in the name, and never by the file's time: clocks are set back.
     return sorted(folder.glob(f"{network}-*.ckpt"), reverse=True)
+
+
+# A checkpoint after every epoch, and within a long one after so many seconds. Saving takes a fraction of one.
+_SECONDS_BETWEEN = 60.0
+
+
+@dataclass
+class CheckpointWriter:
+    """Saves a checkpoint after every epoch, now and then within one, and when the user asks to stop.
+
+    Args:
+        folder: The run's folder of checkpoints.
+        network: Which network of the run, such as ``model.1``.
+        origin: As of `save_checkpoint`.
+        progress: Is told of each step, and may ask to stop.
+        is_over: Is asked after each epoch whether there is no time for another one.
+    """
+
+    folder: Path
+    network: str
+    origin: str
+    progress: Progress
+    is_over: Callable[[Fit], bool]
+    _saved: float = field(default_factory=time.monotonic)
+
+    def after_step(self, fit: Fit) -> None:
+        """Report the step; on a request to stop, save first."""
+        try:
+            self.progress.step(fit)
+        except StopRequested:
+            self._save(fit)
+            raise
+        if time.monotonic() - self._saved >= _SECONDS_BETWEEN:
+            self._save(fit)
+
+    def after_epoch(self, fit: Fit) -> None:
+        """Save; it is the last epoch if the training's time is over."""
+        fit.state.finished = fit.state.finished or self.is_over(fit)
+        self._save(fit)
+
+    def _save(self, fit: Fit) -> None:
+        save_checkpoint(self.folder, self.network, fit.arrays(), fit.state, self.origin)
+        self._saved = time.monotonic()

@@ -56,7 +56,8 @@ def find(run: Run | str | Path = "latest", *, runs_dir: Path | None = None) -> R
     if isinstance(run, Run):
         return run
     if not isinstance(run, (str, Path)):
-        raise RunError(f"A {type(run).__name__} is no run.", "Give a run, its name or its folder.", setting="run")
+        what = f"A value of type {type(run).__name__} is no run."
+        raise RunError(what, "Give a run, its name or its folder.", setting="run")
     name, runs_dir = str(run), runs_folder(runs_dir)
     if name == "latest":
         runs = all_runs(runs_dir=runs_dir)

@@ -168,8 +168,8 @@ def lacks_issues(run: Run, panel: Panel) -> bool:
     return (read.known_forecasts is not None or read.issued_at is not None) and panel.issues is None
 
 
-def new_panel(run: Run, source: Source, progress: Progress, reads_forecasts: bool = True) -> Panel:
-    """New rows, arranged as the run's network takes them.
+def new_rows(run: Run, source: Source, progress: Progress, reads_forecasts: bool = True) -> Panel:
+    """New rows as they are, with the columns and on the clock that the run's network takes.
 
     Args:
         run: A run.
@@ -179,7 +179,7 @@ def new_panel(run: Run, source: Source, progress: Progress, reads_forecasts: boo
             what the rows hold ahead is what is known.
 
     Raises:
-        DataError: If a column is missing, the clock is another, or a series is unknown.
+        DataError: If a column is missing, or the clock is another.
     """
     config = run.config
     options = read_options(run)
@@ -225,6 +225,25 @@ def new_panel(run: Run, source: Source, progress: Progress, reads_forecasts: boo
     trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
         panel = replace(panel, series_ids=tuple(trained_ids))
+    return panel
+
+
+def new_panel(run: Run, source: Source, progress: Progress, reads_forecasts: bool = True) -> Panel:
+    """New rows, arranged as the run's network takes them; arguments as of `new_rows`.
+
+    Raises:
+        DataError: If a column is missing, the clock is another, or a series is unknown.
+    """
+    return arranged_for(run, new_rows(run, source, progress, reads_forecasts), progress)
+
+
+def arranged_for(run: Run, panel: Panel, progress: Progress) -> Panel:
+    """What `new_rows` returned, arranged as the run's network takes it; warns of series and values unlike the run's.
+
+    Raises:
+        DataError: If a series is unknown.
+    """
+    config = run.config
     for warning in values_without_logarithm(panel, config.data).values():
         progress.warn(without_settings(warning))
     arranged = lay_out(arrange(panel, config.data), config.data)

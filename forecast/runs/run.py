@@ -45,7 +45,9 @@ T = TypeVar("T")
 SCHEMA = 1
 
 WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
+OPTIMIZER = {"model": "optimizer.npz", "baseline": "baseline/optimizer.npz", "refit": "refit_optimizer.npz"}
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
+_MOMENTS = ("momentum", "velocity")  # as `moments_of` calls those of a weight
 CALIBRATION = "calibration.npz"
 RANGES = "ranges.npz"
 TEST_FORECASTS, TEST_FORECASTS_AS_CSV = "test_forecasts.parquet", "test_forecasts.csv"
@@ -207,6 +209,11 @@ class Run(Shown):
                 "Train the run again.",
             )
         return scaler
+
+    @property
+    def scaler_before(self) -> Scaler | None:
+        """The scaler that a version took over from the one before; None where it was fitted to the training rows."""
+        return self.scaler if self.version > 1 else None
 
     @cached_property
     def ranges(self) -> TrainingRanges:
@@ -381,10 +388,35 @@ class Run(Shown):
             {name: ArraySpec("<f4", shape) for name, shape in weight_shapes(design, self.shape).items()}
             for design, _ in self.members(network)
         )
-        weights = self.arrays(WEIGHTS[network], specs)
-        if missing := specs.keys() - weights.keys():
-            raise RunError(f"{self.path / WEIGHTS[network]} does not hold {min(missing)!r}.", "Train the run again.")
-        return weights
+        return self._all_arrays(WEIGHTS[network], specs)
+
+    def moments(self, network: str) -> Arrays:
+        """The moments of the optimisers of ``model``, ``baseline`` or ``refit``, by member and name.
+
+        They are none of a run of a version that did not keep them, and of members that learn nothing step by step.
+
+        Raises:
+            RunError: If they are damaged.
+        """
+        from forecast.models.network import weight_shapes
+        from forecast.runs.arrays import ArraySpec
+
+        if OPTIMIZER[network] not in self.manifest["files"]:
+            return {}
+
+        def specs_of(design: NetworkConfig) -> dict[str, ArraySpec]:
+            shapes = weight_shapes(design, self.shape).items()
+            moments = {f"{name}/{kind}": ArraySpec("<f4", shape) for name, shape in shapes for kind in _MOMENTS}
+            return moments | {"iteration": ArraySpec("<i8", ())} if design.units else {}
+
+        specs = number_members(specs_of(design) for design, _ in self.members(network))
+        return self._all_arrays(OPTIMIZER[network], specs)
+
+    def _all_arrays(self, name: str, specs: ArraySpecs) -> Arrays:
+        arrays = self.arrays(name, specs)
+        if missing := specs.keys() - arrays.keys():
+            raise RunError(f"{self.path / name} does not hold {min(missing)!r}.", "Train the run again.")
+        return arrays
 
     def arrays(self, name: str, specs: ArraySpecs, keep: bool = False) -> Arrays:
         """The arrays of one of its files, by name.

@@ -89,16 +89,12 @@ class RunWriter:
         # Without checkpoints it is a run that was replaced, and a kill came before it was deleted.
         return self.checkpoints.is_dir() and (self.folder / "manifest.json").exists()
 
-    def begin(self, manifest: dict[str, Any], config: Config, overwrite: bool) -> list[str]:
-        """Make the hidden folder, with the configuration and the first manifest in it.
-
-        Returns:
-            The files in the folder of a run to be overwritten that are not that run's; they will stay there.
+    def check_free(self, overwrite: bool) -> None:
+        """Check that a run of this name may be made; what is asked of `begin`, before rows are read.
 
         Raises:
             ConfigError: If a run of that name exists or waits to be resumed, and is not to be overwritten; or if what
                 has that name is not a run.
-            MachineError: If the folder cannot be written.
         """
         another = f"Name another with {phrase('--run NAME', 'run=NAME')}"
         if self.path.exists() and not overwrite:
@@ -113,6 +109,18 @@ class RunWriter:
                 f"An unfinished training of {self.name!r} is there.",
                 f"Continue it with: {self.resume_command}\nOr start over with {setting('overwrite', True)}.",
             )
+
+    def begin(self, manifest: dict[str, Any], config: Config, overwrite: bool) -> list[str]:
+        """Make the hidden folder, with the configuration and the first manifest in it.
+
+        Returns:
+            The files in the folder of a run to be overwritten that are not that run's; they will stay there.
+
+        Raises:
+            ConfigError: As of `check_free`.
+            MachineError: If the folder cannot be written.
+        """
+        self.check_free(overwrite)
         try:
             self.delete_leftovers()
             # The manifest first: a kill then leaves nothing that looks like a training to resume.
@@ -183,6 +191,11 @@ class RunWriter:
         """Delete the hidden folder, unless there is a checkpoint in it."""
         if not any(self.checkpoints.glob("*.ckpt")):
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Delete the hidden folder, the manifest first: a kill then leaves nothing that looks like a training."""
+        (self.folder / "manifest.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file of the run."""

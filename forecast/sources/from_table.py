@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from forecast.config import ReadOptions
+from forecast.config import FOUND, ReadOptions
 from forecast.data.clock import STEP, Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
 from forecast.data.panel import Floats, Panel, Text
 from forecast.data.words import with_words
-from forecast.errors import DataError, MachineError, Sentence, quote, setting
+from forecast.errors import ConfigError, DataError, MachineError, Sentence, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.formulas import with_derived
@@ -73,7 +73,7 @@ def read_panel(
     if frame is None:
         found = find_files(str(source)) or find_input(str(source))
     found = found or Input("the table")
-    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days", "public_holidays"})
+    given = options.model_dump(exclude_defaults=True, exclude={*FOUND})
     try:
         return _read(replace(found, given=given), frame, options, alter)
     except DataError as error:
@@ -98,7 +98,7 @@ def _leads_on(
         _read(replace(found, given={}), frame, options)
     except DataError as other:
         return other.message != error.message and not re.search(_LEFT_NOTHING, other.message)
-    except (ValueError, MachineError):  # a value that no option takes, text of another encoding
+    except (ConfigError, ValueError, MachineError):  # a value that no option takes, text of another encoding
         return False
     return True
 

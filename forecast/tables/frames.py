@@ -201,7 +201,7 @@ def _of_arrays(source: object) -> pd.DataFrame:
         named = index.rename("step" if pd.api.types.is_integer_dtype(index) else "time")
         return pd.DataFrame(array, named, columns=["value"] if array.ndim == 1 else None)
     except (TypeError, ValueError):
-        raise DataError(f"A {type(source).__name__} is no table.", _TAKEN) from None
+        raise DataError(f"A value of type {type(source).__name__} is no table.", _TAKEN) from None
 
 
 def _stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

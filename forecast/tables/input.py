@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from forecast.errors import in_shell, phrase, quote
+from forecast.errors import in_shell, listed, phrase, quote
+
+# Of several files, those that a title names.
+_MOST_NAMED = 3
 
 # How tables write "nothing was measured", in lower case; those with # are what a spreadsheet could not calculate.
 MISSING = ("", "-", "--", "?", ".", "..", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat",
@@ -48,7 +51,9 @@ class Input:
 
     @property
     def name(self) -> str:
-        """The stem of the file's name; of several files, the name of their folder."""
+        """The stem of the file's name; of several files their stems, or of a folder or pattern the folder's name."""
+        if self.files and os.pathsep in self.path:
+            return listed([Input(path, path).name for path in self.files], _MOST_NAMED)
         if self.files:
             folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in self.files])
             return os.path.basename(folder) or "series"

@@ -73,6 +73,7 @@ class Fit:
         config: How to train.
         windows: The windows to learn from.
         epochs: Epochs after which to stop, validation or not; None for the whole schedule with early stopping.
+        goes_on: Whether the network was trained before: its weights are kept unless an epoch is better.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Fit:
         windows: Windows,
         epochs: int | None = None,
         twin: keras.Model | None = None,
+        goes_on: bool = False,
     ) -> None:
         rows = prepared.rows
         self.network, self.config, self.windows = network, config, windows
@@ -119,7 +121,7 @@ class Fit:
         )
 
         # To a solved linear map, or to smoothing, a network may have nothing to add; it begins with adding nothing.
-        begins_solved = prepared.config.network.adds_to and self.validation is not None
+        begins_solved = (goes_on or prepared.config.network.adds_to) and self.validation is not None
         self._loss_at_start = self._validate()[0] if begins_solved else np.inf
 
     @property

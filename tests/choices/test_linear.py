@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Model, Prepared
+from forecast import Prepared
 from forecast.choices import linear
 from forecast.choices.linear import solve_linear
+from forecast.commands.train.members import fit_networks_of
+from forecast.engines.tasks import ThisProcess
 from forecast.model import TrainingContext
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.network import shape_of
@@ -151,13 +153,15 @@ def test_a_network_that_learns_nothing_for_the_validation_span_adds_nothing(tmp_
     line = np.arange(N_ROWS) * 0.01
     prepared = prepared_of(line, 2 - line, normalise="last", epochs=3, patience=2, learning_rate=0.5, ema=0)
     context = TrainingContext(prepared, tmp_path, NullProgress())
-    model = Model.fit(context, "model", prepared.config.network, prepared.train)
+    networks = {"model": prepared.config.network}
+    model = fit_networks_of(context, networks, prepared.train, ThisProcess())["model"]
     assert model.record.best_epochs == (0,)
     assert len(model.record.histories[0]) == 2  # its patience
     weights = model.members[0].weights
     assert not weights["head/kernel"].any()
     np.testing.assert_array_equal(weights["linear/kernel"], solved(prepared))
-    again = Model.fit(context, "refit", prepared.config.network, prepared.train, model.record.best_epochs)
+    networks = {"refit": prepared.config.network}
+    again = fit_networks_of(context, networks, prepared.train, ThisProcess(), model.record.best_epochs)["refit"]
     assert not again.members[0].weights["head/kernel"].any()
 
 
@@ -165,9 +169,8 @@ def test_nor_does_one_that_learns_nothing_beside_exponential_smoothing(tmp_path:
     # A season that repeats is forecast by smoothing alone.
     settings = {"normalise": "smoothing", "linear": False, "epochs": 2, "learning_rate": 0.5, "ema": 0}
     prepared = prepared_of(np.tile([0.0, 1.0, 3.0], N_ROWS)[:N_ROWS], **settings)
-    model = Model.fit(
-        TrainingContext(prepared, tmp_path, NullProgress()), "model", prepared.config.network, prepared.train
-    )
+    context, networks = TrainingContext(prepared, tmp_path, NullProgress()), {"model": prepared.config.network}
+    model = fit_networks_of(context, networks, prepared.train, ThisProcess())["model"]
     assert model.record.best_epochs == (0,)
     assert model.forecasts_alone == "exponential smoothing"
 

@@ -12,7 +12,7 @@ import pytest
 import engine_tasks
 from engine_tasks import die, environment, refuse_three, square
 from forecast.engines import engine
-from forecast.engines.engine import ONE_CORE
+from forecast.engines.tasks import ONE_CORE
 from forecast.errors import DataError
 
 pytest.importorskip("ray")

@@ -12,8 +12,8 @@ import pytest
 
 from engine_tasks import die, divide, environment, refuse_three, square
 from forecast.engines import engine
-from forecast.engines.engine import ONE_CORE, Engine, ThisProcess
 from forecast.engines.pool import Pool
+from forecast.engines.tasks import ONE_CORE, Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, MachineError
 from forecast.progress import NullProgress
 
@@ -45,7 +45,7 @@ def test_results_and_notes_come_in_the_order_of_the_arguments(pool: Pool) -> Non
         results = [result for result, _ in each.map(square, range(6), told)]
         assert results == [0, 1, 4, 9, 16, 25]
         assert told.notes == [f"{number} is squared" for number in range(6)]
-        assert told.counts == [1, 2, 3, 4, 5, 6]
+        assert told.counts == ([1, 2, 3, 4, 5, 6] if each is pool else [])
 
 
 def test_workers_are_processes_that_stay(pool: Pool) -> None:

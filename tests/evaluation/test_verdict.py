@@ -44,24 +44,24 @@ def test_of_a_volatility_it_is_said_which_of_the_two_to_use(gain: float, p: floa
 def test_a_trend_that_is_simply_carried_on_is_a_reference_too() -> None:
     skill = {"persistence": 0.6, "seasonal-naive": 0.6, "drift": -0.9}
     sentence = verdict("lstm", skill, dict.fromkeys(skill, 0.001))
-    assert sentence == "lstm is worse than the drift (MAE 90.0% higher, p = 0.001, as the worst of 3 p = 0.003)."
+    assert (
+        sentence == "lstm is worse than the drift (MAE 90.0% higher, p = 0.001, p = 0.003 as the hardest of 3 to beat)."
+    )
 
 
 def test_a_loss_is_said_plainly() -> None:
     sentence = verdict(
         "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.0004, "seasonal-naive": 0.001}
     )
-    assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001, as the worst of 2 p < 0.001)."
+    assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001)."
 
 
 def test_the_worst_of_several_is_no_evidence_by_itself() -> None:
     sentence = verdict(
         "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.03, "seasonal-naive": 0.001}
     )
-    assert (
-        sentence
-        == "No evidence that lstm beats the last value (MAE 25.0% higher, p = 0.03, as the worst of 2 p = 0.06)."
-    )
+    figures = "MAE 25.0% higher, p = 0.03, p = 0.06 as the hardest of 2 to beat"
+    assert sentence == f"No evidence that lstm beats the last value ({figures})."
 
 
 def test_an_error_of_many_times_is_not_said_in_percent() -> None:
@@ -148,7 +148,7 @@ def test_a_network_that_adds_nothing_to_its_linear_map_is_said_to() -> None:
         (0.2, 0.3, "MAE 20.0% lower, p = 0.3"),
         (0.2, 0.05, "MAE 20.0% lower, p = 0.05"),
         (0.2, None, "MAE 20.0% lower, too few windows to test"),
-        (-0.1, 0.6, "MAE 10.0% higher, p = 0.6, as the worst of 2 p = 1"),
+        (-0.1, 0.6, "MAE 10.0% higher, p = 0.6, p = 1 as the hardest of 2 to beat"),
     ],
 )
 def test_without_evidence_no_skill_is_claimed(gain: float, p: float | None, said: str) -> None:

@@ -98,7 +98,7 @@ def faults(
 def without_plots() -> Iterator[None]:
     """A checkpoint after every step; and pictures that are written, but not drawn."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.model._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patch.setattr("forecast.runs.checkpoints._SECONDS_BETWEEN", 0.0)
         patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {"1.png": b"picture" * 99})
         patch.setattr("forecast.plots.run_report.report_page", lambda _: "page")
         yield

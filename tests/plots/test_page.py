@@ -175,6 +175,13 @@ def test_everything_stands_in_its_place(results: RunResults) -> None:
     assert not re.search(r"\b(nan|inf|None)\b", page.text)
 
 
+def test_tiles_stand_in_rows_of_like_length(drawn: str) -> None:
+    (columns,) = re.findall(r'class="tiles in-(\d)"', drawn)
+    n_tiles = drawn[drawn.index('class="tiles') : drawn.index("</dl>")].count("<dt>")
+    rows = -(-n_tiles // 6)
+    assert int(columns) == -(-n_tiles // rows)
+
+
 def test_the_page_asks_for_nothing(drawn: str) -> None:
     html, page = drawn, Parsed(drawn)
     assert "http" not in re.sub(r"data:image/[^\"]*", "", html).replace("http-equiv", "")

@@ -61,7 +61,15 @@ def test_a_run_holds_these_files_and_no_others(trained: Run) -> None:
     plots = {
         f"plots/{name}.png" for name in ("1-test-span", "2-examples", "3-error-by-step", "4-training", "5-forecast")
     }
-    others = {"manifest.json", "config.json", "baseline/history.csv", "calibration.npz", "report.html"}
+    others = {
+        "manifest.json",
+        "config.json",
+        "baseline/history.csv",
+        "optimizer.npz",
+        "baseline/optimizer.npz",
+        "calibration.npz",
+        "report.html",
+    }
     assert files == {*READERS} | others | plots
     assert files - {"manifest.json"} == set(trained.manifest["files"])
     assert [path.name for path in trained.path.parent.iterdir()] == ["months"]  # no lock, nothing half-done

@@ -44,6 +44,12 @@ def test_each_file_is_a_series_of_its_own_span_and_columns(folder: Path) -> None
     ]  # fmt: skip
 
 
+def test_several_files_are_called_by_their_names_and_a_folder_by_its_own(folder: Path) -> None:
+    paths = sorted(path for path in folder.iterdir() if path.suffix == ".csv")[:2]
+    assert forecast.read(folder).name == folder.name
+    assert forecast.read(paths).name == ", ".join(path.stem for path in paths)
+
+
 def test_a_pattern_takes_some(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     assert forecast.read("stations/s[12].csv").series_ids == ("s1", "s2")

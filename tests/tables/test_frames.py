@@ -150,7 +150,7 @@ def test_a_zone_is_kept() -> None:
 
 
 def test_what_is_no_run_is_refused_in_words() -> None:
-    with pytest.raises(forecast.RunError, match="A DataFrame is no run"):
+    with pytest.raises(forecast.RunError, match="A value of type DataFrame is no run"):
         forecast.evaluate(FRAME)  # type: ignore[arg-type]
 
 

@@ -285,7 +285,8 @@ def _input_differences(origin: Origin, true: Rows, other: Rows, altered: Altered
 
 def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) -> list[Check]:
     """The checks of the rows that the run was trained on: of choices, of what it learned from, of the parts."""
-    prepared, asked = prepare(panel, run.config), run.manifest.get("asked")
+    fitted = run.scaler_before  # on rows of the first training: what comes after cannot have been seen
+    prepared, asked = prepare(panel, run.config, scaler=fitted), run.manifest.get("asked")
     split = prepared.split.of_source(panel.n_series)
     settings = Settings() if asked is None else Settings.from_sections(asked)
     options = run.config.read.model_copy(update={"codes": None}) if asked is None else settings.read
@@ -298,7 +299,7 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
     checks = []
     if asked is None:
         progress.note(
-            f"{run.name} does not say what was asked, as runs of earlier versions: its choices are not checked"
+            f"{run.name} does not say what was asked, as those that continue others: its choices are not checked"
         )
     else:
         is_of_this_version = run.manifest["versions"]["forecast"] == VERSION
@@ -306,7 +307,7 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
         checks.append(check_choices(table, settings, split.test_from, chosen))
     refitted = scaler_difference(run.scaler, prepared.scaler)
     decided = split.validation_from if split.is_by_time else None
-    fit = Learning(prepared, panel, decided, lambda other, parts: prepare(other, run.config, parts))
+    fit = Learning(prepared, panel, decided, lambda other, parts: prepare(other, run.config, parts, fitted))
     reading, *fitting = check_learning(table, [fit])
     return [
         *checks,

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from forecast.commands.options import NOT_FOR_TRIALS, AsJson, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
+from forecast.commands.options import (
+    NOT_FOR_TRIALS,
+    AddressOption,
+    AsJson,
+    EngineName,
+    Quiet,
+    RequireSkill,
+    RunsDir,
+    SettingsFile,
+    WorkersOption,
+    with_settings,
+)
 
 EXAMPLES = ("forecast backtest mine.csv --target temperature --windows 8 --step 24 --refit 4 -o rolled.csv",)
 
@@ -50,6 +61,9 @@ def command(
         typer.Option("--output", "-o", help="Write every forecast here, in the long format, as .csv or .parquet."),
     ] = None,
     config: SettingsFile = None,
+    engine_name: EngineName = None,
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     require_skill: RequireSkill = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -63,6 +77,7 @@ def command(
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import print_scores
+    from forecast.engines import engine
     from forecast.models.catalogue import configure, references_of
     from forecast.plots.footnotes import thinning_note
     from forecast.runs.find import find
@@ -71,7 +86,7 @@ def command(
     check_table(output)
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    with progress.stopping_on_signals():
+    with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         given = settings or config or not names_run(source, runs_dir)
         asked = configure(settings, config) if given else None
         check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))
@@ -83,6 +98,7 @@ def command(
             span=span,  # type: ignore[arg-type]  # checked there
             refit=_refit(refit),
             audit=audit,
+            engine=side_by_side,
             new_rows=new_rows,
             runs_dir=runs_dir,
             progress=progress,

@@ -38,10 +38,12 @@ from forecast.data.scaling import unscaled
 from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.data.words import as_decided
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, LeakError, listed, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
+from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters, forecasts_alone, load_models
 from forecast.models.catalogue import configure
 from forecast.progress import Progress
@@ -64,6 +66,7 @@ def backtest(
     span: Span = "expanding",
     refit: int | None = None,
     audit: bool = False,
+    engine: Engine | None = None,
     new_rows: Source | None = None,
     runs_dir: Path | None = None,
     progress: Progress | None = None,
@@ -83,6 +86,7 @@ def backtest(
         span: What a later fit learns from: all rows before it, or as many of them as the first did.
         refit: After how many origins networks and references are fitted anew; None for never.
         audit: Prove before the fits, by other futures, that nothing before an origin knows what comes after it.
+        engine: What computes the fits, one core each; None for one after the other, on all cores.
         new_rows: For a run, the rows to forecast; None for those that it was trained on. Either way, only from
             origins that came after its training.
         runs_dir: Where runs live.
@@ -140,7 +144,7 @@ def backtest(
         )
     spans = fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit)
     checks = _audit(Table(rows, settings.read, panel), plan, spans, progress) if audit else ()
-    evaluation = _backtest_fits(plan, spans, progress)
+    evaluation = _backtest_fits(plan, spans, engine or ThisProcess(), progress)
     if checks:
         evaluation.metrics["backtest"]["audit"] = [vars(check) for check in checks]
     return _in_kind_of(source, evaluation)
@@ -318,42 +322,72 @@ def _backtest_run(run: Run, source: Source, count: int | None, step: int, progre
     return _add_summary(evaluation, panel, windows, split, {"run": run.name, "step": step, "fits": []})
 
 
-def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
-    """Fit, forecast the windows that the fit is for, drop the networks, and so on; then score all forecasts."""
-    rows, windows, season = plan.rows, plan.windows, plan.config.data.season
-    forecasts: dict[str, Floats] = {}
-    fits, normals, intervals, alone = [], list[Normals](), None, list[dict[str, str]]()
+@dataclass(frozen=True)
+class _Fit:
+    """What came of one fit: its networks' forecasts, and what is told of it. The networks are dropped.
+
+    Args:
+        forecasts: Of the windows that it is for, by model, in the targets' own units.
+        alone: As of `forecasts_alone`.
+        normals: What its rows taught the naive forecasts.
+        about: What a summary says of it.
+        intervals: Those of its validation span; None of later fits than the first.
+        of_intervals: What to know of these.
+    """
+
+    forecasts: dict[str, Floats]
+    alone: dict[str, str]
+    normals: Normals
+    about: dict[str, Any]
+    intervals: Intervals | None = None
     of_intervals: tuple[str, ...] = ()
+
+
+def _fit(plan: _Plan, n_fits: int, task: tuple[int, FitSpan], progress: Progress) -> _Fit:
+    """Fit networks to one span, and forecast the windows that the fit is for."""
+    number, span = task
+    prepared, starts = _prepare_fit(plan, span)
+    naive_error = naive_errors(prepared.rows, prepared.training_rows, plan.config.data.season)
+    labelled = LabelledProgress(progress, f"fit {number} of {n_fits}") if n_fits > 1 else progress
+    fitted = fit_without_saving(prepared, naive_error, labelled)
+    models = {model.name: model for model in fitted.values()}
+    assert prepared.rows.normals is not None
+    fit = _Fit(
+        {name: model.forecast(prepared.rows, starts) for name, model in models.items()},
+        forecasts_alone(models),
+        prepared.rows.normals,
+        _summary_of_fit(span, fitted, plan.panel.clock),
+    )
+    if number > 1:  # from the first on, adaptive intervals follow the errors by themselves
+        return fit
+    scored, validation = forecasters(models, prepared.rows), prepared.validation
+    intervals = calibrate_intervals(prepared.rows, validation, scored, plan.config, naive_error)
+    told = calibration_warnings(plan.config, len(validation), intervals, fitted["model"].name)
+    return replace(fit, intervals=intervals, of_intervals=told)
+
+
+def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], engine: Engine, progress: Progress) -> Evaluation:
+    """Fit to each span, and score the forecasts of all fits."""
+    rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     if len(spans) > 1:
         progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
-    for number, span in enumerate(spans, start=1):
-        prepared, starts = _prepare_fit(plan, span)
-        naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
-        labelled = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
-        fitted = fit_without_saving(prepared, naive_error, labelled)
-        alone.append(forecasts_alone({model.name: model for model in fitted.values()}))
-        for model in fitted.values():
-            values = model.forecast(prepared.rows, starts)
-            forecasts.setdefault(model.name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
-        assert prepared.rows.normals is not None
-        normals.append(prepared.rows.normals)
-        if number == 1:
-            # From then on, adaptive intervals follow the errors by themselves.
-            scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
-            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, plan.config, naive_error)
-            n_windows, name = len(prepared.validation), fitted["model"].name
-            of_intervals = calibration_warnings(plan.config, n_windows, intervals, name)
-        fits.append(_summary_of_fit(span, fitted, plan.panel.clock))
+    tasks = list(enumerate(spans, start=1))
+    fits = list(engine.map(partial(_fit, plan, len(spans)), tasks, progress, "fits"))
+    forecasts: dict[str, Floats] = {}
+    for span, fit in zip(spans, fits, strict=True):
+        for name, values in fit.forecasts.items():
+            forecasts.setdefault(name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     if not plan.split.is_by_time:
         learned = plan.split.part_of(rows.panel) == TRAIN
-    rows = _with_normals(rows, windows, spans, normals)
+    rows = _with_normals(rows, windows, spans, [fit.normals for fit in fits])
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     naive_error = naive_errors(rows, learned, season)
-    in_all = {name: what for name, what in alone[-1].items() if all(name in of_fit for of_fit in alone)}
-    evaluation = score_models(rows, windows, models, season, naive_error, intervals, in_all)
-    _tell(of_intervals, evaluation, progress)
-    return _add_summary(evaluation, rows.panel, windows, plan.split, {"run": None, "step": plan.step, "fits": fits})
+    in_all = {name: what for name, what in fits[-1].alone.items() if all(name in fit.alone for fit in fits)}
+    evaluation = score_models(rows, windows, models, season, naive_error, fits[0].intervals, in_all)
+    _tell(fits[0].of_intervals, evaluation, progress)
+    about = {"run": None, "step": plan.step, "fits": [fit.about for fit in fits]}
+    return _add_summary(evaluation, rows.panel, windows, plan.split, about)
 
 
 def _tell(of_intervals: Sequence[str], evaluation: Evaluation, progress: Progress) -> None:

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from forecast.commands.options import NOT_FOR_TRIALS, AsJson, Quiet, SettingsFile, SourceArgument, with_settings
+from forecast.commands.options import (
+    NOT_FOR_TRIALS,
+    AddressOption,
+    AsJson,
+    EngineName,
+    Quiet,
+    SettingsFile,
+    SourceArgument,
+    WorkersOption,
+    with_settings,
+)
 from forecast.models.catalogue import COMPARED
 
 # What the models that are named decide themselves.
@@ -38,6 +48,9 @@ def command(
     plot: Annotated[Path | None, typer.Option(help="Draw the leaderboard into this PNG file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page into this HTML file.")] = None,
     config: SettingsFile = None,
+    engine_name: EngineName = None,
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -51,6 +64,7 @@ def command(
     from forecast.commands.compare.tables import dispensable_columns, leaderboard_tables, reading_notes
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.tables import TERMINAL, origins_span, print_table, steps_ahead
+    from forecast.engines import engine
     from forecast.runs.files import check_output, write_output
     from forecast.runs.table_files import check_table, write_table
 
@@ -58,7 +72,7 @@ def command(
     check_output(plot)
     check_output(report)
     progress = ConsoleProgress(quiet)
-    with progress.stopping_on_signals():
+    with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         found = compare(
             source,
             models,
@@ -66,6 +80,7 @@ def command(
             seeds=seeds,
             classical_seconds=classical_seconds,
             file=config,
+            engine=side_by_side,
             progress=progress,
         )
     if output is not None:

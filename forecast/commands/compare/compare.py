@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,11 @@ from forecast.commands.compare.leaderboard import (
 from forecast.commands.progress import LabelledProgress, shown_by_default
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_without_saving
-from forecast.config import Config, Settings
+from forecast.config import Config, Settings, TrainingConfig
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, prepare
 from forecast.data.windows import Forecaster, Ints, Windows, count_apart, origins_of, precomputed
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import NaiveError, naive_errors
@@ -107,6 +108,7 @@ def compare(
     seeds: int = 3,
     classical_seconds: float = 30.0,
     file: Path | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Train models with several seeds each on the same rows, and score all on the same windows.
@@ -121,6 +123,7 @@ def compare(
         seeds: How many seeds; the first is that of the settings.
         classical_seconds: Seconds for each classical reference; 0 leaves them out.
         file: A TOML file of more settings.
+        engine: What trains them, one core each; None for one after the other, on all cores.
         progress: Receives notes, warnings and progress.
 
     Raises:
@@ -148,7 +151,7 @@ def compare(
     references, classical_notes = _classical_references(benchmark, classical_seconds, progress)
     for note in classical_notes:
         progress.warn(note)
-    trainings = _train_all(benchmark, prepared, seeds, references, progress)
+    trainings = _train_all(benchmark, prepared, seeds, references, engine or ThisProcess(), progress)
     found = _summarise(panel, benchmark, trainings, references, classical_notes)
     return replace(found, leaderboard=like(source, found.leaderboard))
 
@@ -256,59 +259,77 @@ class _Training:
         return self.about | scores_of(name, metrics, self.validation) | comparisons
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """What came of one training, and is to be scored.
+
+    Args:
+        about: As of `_Training`.
+        validation: As of `_Training`.
+        forecasts: Of the test windows, [N, H, D] or [N, H, D, Q].
+    """
+
+    about: dict[str, Any]
+    validation: dict[str, Any]
+    forecasts: Floats
+
+
 def _train_all(
     benchmark: _Benchmark,
     prepared: Mapping[str, Prepared],
     n_seeds: int,
     references: References | None,
+    engine: Engine,
     progress: Progress,
 ) -> dict[str, list[_Training]]:
     """Train every model with every seed, and score each beside the vanilla RNN of the same seed."""
-    training = prepared["rnn"].config.training
+    tasks = _tasks(list(prepared), prepared["rnn"].config.training, n_seeds)
     trainings: dict[str, list[_Training]] = {name: [] for name in prepared}
-    for round_ in range(n_seeds):
-        seed = training.seed + round_ * training.ensemble  # each member of an ensemble has one, too
-        baseline: dict[str, Forecaster] = {}
-        for number, (name, of_model) in enumerate(prepared.items(), start=1):
-            label = f"seed {seed}, {round_ * len(prepared) + number} of {len(prepared) * n_seeds}"
-            seeded = replace(of_model, config=of_model.config.replace(training={"seed": seed}))
-            result, model = _train_one(benchmark, seeded, baseline, references, LabelledProgress(progress, label))
-            baseline = baseline or {"rnn": model}
-            trainings[name].append(result)
+    baseline: dict[str, Forecaster] = {}
+    results = engine.map(partial(_train_one, benchmark, prepared), tasks, progress, "trainings")
+    for (name, *_), trained in zip(tasks, results, strict=True):
+        forecasts = {name: precomputed(benchmark.test, trained.forecasts)}
+        if name == "rnn":  # the first of each seed
+            baseline = forecasts
+        test = benchmark.scores(benchmark.test, forecasts | baseline)
+        classical = None
+        if references is not None:
+            classical = benchmark.scores(references.windows, forecasts | dict(references.models))
+        trainings[name].append(_Training(trained.about, trained.validation, test, classical))
     return trainings
 
 
+def _tasks(names: Sequence[str], training: TrainingConfig, n_seeds: int) -> list[tuple[str, int, str]]:
+    """Each model with each seed, and a label; the models of a seed stand together."""
+    # Each member of an ensemble has a seed, too.
+    seeds = [training.seed + round_ * training.ensemble for round_ in range(n_seeds)]
+    pairs = [(name, seed) for seed in seeds for name in names]
+    return [(*pair, f"seed {pair[1]}, {number} of {len(pairs)}") for number, pair in enumerate(pairs, start=1)]
+
+
 def _train_one(
-    benchmark: _Benchmark,
-    prepared: Prepared,
-    baseline: Mapping[str, Forecaster],
-    references: References | None,
-    progress: Progress,
-) -> tuple[_Training, Forecaster]:
-    """Train one model with one seed and score it; and its forecasts of the test windows."""
-    name, windows = prepared.config.network.model, benchmark.test
-    model = fit_without_saving(prepared, benchmark.naive_error, progress)["model"]
-    cut = windows.lookback - prepared.test.lookback
+    benchmark: _Benchmark, prepared: Mapping[str, Prepared], task: tuple[str, int, str], progress: Progress
+) -> _Trained:
+    """Train one model with one seed, under a label."""
+    name, seed, label = task
+    own, windows = prepared[name], benchmark.test
+    own = replace(own, config=own.config.replace(training={"seed": seed}))
+    model = fit_without_saving(own, benchmark.naive_error, LabelledProgress(progress, label))["model"]
+    cut = windows.lookback - own.test.lookback
 
     def forecast(starts: Ints) -> Floats:
-        return model.forecast(prepared.rows, starts + cut)  # its lookback is the end of the common one
+        return model.forecast(own.rows, starts + cut)  # its lookback is the end of the common one
 
-    forecasts = precomputed(windows, forecast(windows.starts))
-    classical = None
-    if references is not None:
-        classical = benchmark.scores(references.windows, {name: forecasts, **references.models})
-    training = _Training(
+    return _Trained(
         about={
-            "seed": prepared.config.training.seed,
+            "seed": seed,
             "parameters": model.n_parameters,
             "seconds": round(model.record.seconds, 2),
             "best_epochs": list(model.record.best_epochs),
         },
         validation=benchmark.scores(benchmark.validation, {name: forecast}),
-        test=benchmark.scores(windows, {name: forecasts, **baseline}),
-        classical=classical,
+        forecasts=forecast(windows.starts),
     )
-    return training, forecasts
 
 
 def _summarise(

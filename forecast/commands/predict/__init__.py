@@ -7,13 +7,25 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, Keep, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import (
+    AddressOption,
+    AsJson,
+    EngineName,
+    Keep,
+    KnownForecasts,
+    NewSource,
+    Quiet,
+    RunArgument,
+    RunsDir,
+    WorkersOption,
+)
 
 EXAMPLES = (
     "forecast predict mine",
     "forecast predict mine newer.csv -o next-day.csv",
     "forecast predict mine --plot next-day.png",
-    "forecast predict mine newer.csv --keep",
+    "forecast predict mine --keep",
+    "forecast predict mine --input 'newer*.csv' --output forecasts --workers 2",
 )
 
 
@@ -21,8 +33,19 @@ def command(
     run: RunArgument,
     source: NewSource = None,
     known_forecasts: KnownForecasts = None,
+    files: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="FOLDER|PATTERN",
+            help="Forecast from each of these files, into the folder --output; what is done there is passed over.",
+        ),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the forecast here, as .csv or .parquet.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write the forecast here, as .csv or .parquet; with --input those of all files."
+        ),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the forecast into this PNG file.")] = None,
     paths: Annotated[
@@ -30,6 +53,9 @@ def command(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides which paths.")] = 0,
     keep: Keep = False,
+    engine_name: EngineName = None,
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -38,7 +64,7 @@ def command(
 
     On a terminal it is shown as a table, in a pipe it is CSV.
     """
-    from forecast.commands.console import ConsoleProgress, out, print_csv, print_json
+    from forecast.commands.console import ConsoleProgress, out, print_csv, print_json, say
     from forecast.commands.predict.stored import stored_forecast, warn_of_age
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, to_records
@@ -46,6 +72,38 @@ def command(
     from forecast.runs.find import find
 
     progress = ConsoleProgress(quiet)
+    if files is not None:
+        given = {
+            "SOURCE": source,
+            "--plot": plot,
+            "--paths": paths,
+            "--keep": keep,
+            "--known-forecasts": known_forecasts,
+        }
+        if output is None or any(given.values()):
+            what = next((name for name, value in given.items() if value), "")
+            raise ConfigError(
+                "--input writes forecasts into a folder." + (f" {what} does not go with it." if what else ""),
+                f"Type: forecast predict {run} --input {files} --output forecasts",
+            )
+        from forecast.commands.predict.files import forecast_files
+        from forecast.engines import engine
+
+        with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
+            done = forecast_files(find(run, runs_dir=runs_dir), files, output, side_by_side, progress)
+        if as_json:
+            failed = {path: why.text("shell")[0] for path, why in done.failed.items()}
+            print_json({"written": done.written, "passed_over": done.passed_over, "failed": failed})
+        else:
+            before = f", {done.passed_over:,} were there before" if done.passed_over else ""
+            say(f"{done.written:,} forecasts written into {output}{before}")
+        done.raise_if_failed(output)
+        return
+    if engine_name or workers or address:
+        raise ConfigError(
+            "--engine, --workers and --address forecast from many files side by side.",
+            f"Name them: forecast predict {run} --input FOLDER --output FOLDER",
+        )
     if output is not None:
         from forecast.runs.table_files import check_table, write_table
 

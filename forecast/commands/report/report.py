@@ -53,7 +53,7 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         name=run.name,
         replay=rendered(run_command("replay", run.name, run.home.parent), "shell"),
         manifest=run.manifest,
-        prepared=prepare(panel, run.config),
+        prepared=prepare(panel, run.config, scaler=run.scaler_before),
         evaluation=Evaluation(run.metrics, run.test_forecasts),
         histories={name: history[history["member"] == 1] for name, history in histories.items()},
         forecast=run.forecast,

@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from forecast.commands.options import (
+    AddressOption,
     AsJson,
+    EngineName,
     Memory,
     OptionalSource,
     Quiet,
     RequireSkill,
     RunsDir,
     SettingsFile,
+    WorkersOption,
     with_settings,
 )
 
@@ -46,6 +49,9 @@ def command(
         ),
     ] = None,
     memory: Memory = None,
+    engine_name: EngineName = None,
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report at the end.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -57,6 +63,7 @@ def command(
     from forecast.commands.tables import TERMINAL, print_scores, print_table, steps_ahead
     from forecast.commands.train import train
     from forecast.data.split import span_in_words
+    from forecast.engines import engine
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
@@ -65,7 +72,7 @@ def command(
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    with progress.stopping_on_signals():
+    with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         if resume is not None:
             if settings or run or config or overwrite:
                 raise ConfigError(
@@ -73,7 +80,9 @@ def command(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress, track=track)
+            trained = train.resume(
+                resume, runs_dir=runs_dir, source=source, progress=progress, track=track, engine=side_by_side
+            )
         elif source is None:
             raise ConfigError(
                 "There is nothing to train on.",
@@ -91,6 +100,7 @@ def command(
                 progress=progress,
                 track=track,
                 memory=memory,
+                engine=side_by_side,
                 command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics

@@ -21,13 +21,17 @@ from forecast.sources.training_ranges import far_from_training, fit_ranges
 # Series that a warning names.
 _NAMED = 10
 
+# Windows below which a training is called a trial: as many as the test span holds where rows are short.
+_FEW_WINDOWS = 10
+
 
 def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """Warnings about the data before training.
 
-    They name series that have no window to train on or to score, count the windows that are lost and say what those
-    lack, and name columns that are constant in the training rows only, later rows far from the training rows,
-    covariates that have ended, later values that cannot be logged, and covariates that nearly copy the target.
+    They say where the windows are few, name series that have no window to train on or to score, count the windows that
+    are lost and say what those lack, and name columns that are constant in the training rows only, later rows far from
+    the training rows, covariates that have ended, later values that cannot be logged, and covariates that nearly copy
+    the target.
 
     Args:
         panel: What was read.
@@ -35,6 +39,9 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """
     rows, arranged = prepared.rows, prepared.rows.panel
     warnings: list[str] = []
+    if len(prepared.train) < _FEW_WINDOWS:
+        few = f"{len(prepared.train)} window{'' if len(prepared.train) == 1 else 's'}"
+        warnings.append(f"{few} to learn from: too few to learn more than the last values; take it as a trial")
     if arranged.n_series > 1:
         warnings += _series_without_window(prepared)
     for part, count in count_windows_of_parts(prepared).items():

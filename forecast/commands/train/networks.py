@@ -6,8 +6,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from forecast.commands.train.members import fit_networks_of
 from forecast.commands.train.portfolio import Portfolio
 from forecast.data.prepare import Prepared
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import CLEAR_LEAD, significant_sign
 from forecast.evaluation.yardstick import NaiveError
@@ -16,7 +18,9 @@ from forecast.models.catalogue import network_configs
 from forecast.progress import Progress
 
 
-def fit_networks(context: TrainingContext, naive_error: Mapping[str, NaiveError]) -> dict[str, Model]:
+def fit_networks(
+    context: TrainingContext, naive_error: Mapping[str, NaiveError], engine: Engine | None = None
+) -> dict[str, Model]:
     """Train the networks of a configuration: ``model``, and ``baseline`` if the vanilla RNN stands beside it.
 
     Beside the ensemble of a portfolio stands its first member alone, ``single``: what the run would be without others.
@@ -24,16 +28,17 @@ def fit_networks(context: TrainingContext, naive_error: Mapping[str, NaiveError]
     Args:
         context: What the trainings share.
         naive_error: What scaled errors are divided by, for each unique id.
+        engine: What trains their members; None for one after the other.
     """
-    prepared = context.prepared
+    prepared, engine = context.prepared, engine or ThisProcess()
     configs = network_configs(prepared.config)
     if prepared.config.portfolio:
-        portfolio = Portfolio(context)
+        portfolio = Portfolio(context, engine)
         # The first member and the baseline first: whatever time is left is for the others.
         single = portfolio.fit_first()
         baseline = {network: portfolio.fit_baseline(configs[network]) for network in configs if network != "model"}
         return {"model": portfolio.fit_others(), **baseline, "single": single}
-    models = {network: Model.fit(context, network, config, prepared.train) for network, config in configs.items()}
+    models = fit_networks_of(context, configs, prepared.train, engine)
     if not prepared.config.training.fall_back:
         return models
     return {network: fall_back_if_no_better(model, context, naive_error) for network, model in models.items()}

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.choices.selection import Judgement, weigh_members
+from forecast.commands.train.members import Fitted, MemberTask, fit_members, fit_networks_of
 from forecast.config import Config, MemberConfig, NetworkConfig
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows
+from forecast.engines.tasks import Engine
 from forecast.evaluation.comparison import origin_steps
-from forecast.model import Member, MemberRecord, Model, TrainingContext, TrainingRecord, Trial, fit_member
+from forecast.model import Member, MemberRecord, Model, TrainingContext, TrainingRecord, Trial
 from forecast.models.network import Shape, shape_of, shape_read
 from forecast.plots.many_series import MOST_DRAWN
 from forecast.runs.documents import to_json
@@ -116,14 +118,15 @@ class _Journal:
 
 
 class Portfolio:
-    """The members of a run's portfolio, trained one after the other.
+    """The members of a run's portfolio: trained one after the other where a clock decides on each, else side by side.
 
     Args:
         context: What the run's trainings share.
+        engine: What trains them, where no clock decides.
     """
 
-    def __init__(self, context: TrainingContext) -> None:
-        self.context, prepared = context, context.prepared
+    def __init__(self, context: TrainingContext, engine: Engine) -> None:
+        self.context, self._engine, prepared = context, engine, context.prepared
         self.config: Config = prepared.config
         self.windows, self._judgement = _to_judge_by(prepared)
         hides = self.config.training.hide_series > 0
@@ -141,7 +144,7 @@ class Portfolio:
 
     def fit_first(self) -> Model:
         """Train the first member, and return it as a model by itself: what the run would be without the others."""
-        self._fit(0)
+        self._fit(range(1 if self._counts_time else len(self.config.portfolio)))
         first = self.trained[0]
         config = self.config.of_member(first.planned).network
         return Model(config, self.shape, (first.member,), _records([first]))
@@ -149,13 +152,15 @@ class Portfolio:
     def fit_baseline(self, network: NetworkConfig) -> Model:
         """Train the vanilla RNN that stands beside the ensemble, for an epoch or half of the time that is left."""
         half = self._left() / 2 if self._counts_time else 0.0
-        clock = _Clock(lambda: self._left() - half, self.config.baseline_stopped_after, self._counts_time)
-        return Model.fit(self.context, "baseline", network, self.context.prepared.train, is_over=clock)
+        clock = _Clock(self.config.baseline_stopped_after, (lambda: self._left() - half) if self._counts_time else None)
+        windows = self.context.prepared.train
+        return fit_networks_of(self.context, {"baseline": network}, windows, self._engine, is_over=clock)["baseline"]
 
     def fit_others(self) -> Model:
         """Train the others while there is time, and return the ensemble that the validation windows choose."""
-        for number in range(1, len(self.config.portfolio)):
-            self._fit(number)
+        if self._counts_time:
+            for number in range(1, len(self.config.portfolio)):
+                self._fit([number])
         rows, trained = self.context.prepared.rows, self.trained
         forecasts = np.stack([own.forecasts for own in trained])
         weights = weigh_members(forecasts, self._judgement, origin_steps(rows, self.windows))
@@ -176,25 +181,38 @@ class Portfolio:
             return Trial(decided)
         return Trial(decided, own.loss, len(own.record[0]), own.record[2], own.seconds)
 
-    def _fit(self, number: int) -> None:
-        planned = self.config.portfolio[number]
+    def _fit(self, numbers: Sequence[int]) -> None:
+        """Train some members for which there is time."""
+        decided = {number: self._decided(self.config.portfolio[number]) for number in numbers}
+        decided = {number: member for number, member in decided.items() if not member.left_out}
+        tasks = []
+        for number, member in decided.items():
+            whole = self.config.of_member(member)
+            clock = _Clock(member.stopped_after, self._left if self._counts_time else None)
+            tasks.append(MemberTask("model", number, whole.network, whole=whole, is_over=clock))
+        windows = self.context.prepared.train
+        fitted = fit_members(self.context, self.shape, windows, tasks, self._engine)
+        for member, task, own in zip(decided.values(), tasks, fitted, strict=True):
+            self._keep(member, task, own)
+
+    def _decided(self, planned: MemberConfig) -> MemberConfig:
         decided = self._journal.decided.get(planned.name)
         if decided is None:
             decided = self._decide(planned)
             self._journal.write(decided)
-        if decided.left_out:
-            return
-        config, began = self.config.of_member(decided), time.monotonic()
-        context = replace(self.context, prepared=replace(self.context.prepared, config=config))
-        windows, clock = context.prepared.train, _Clock(self._left, decided.stopped_after, self._counts_time)
-        member, record = fit_member(context, "model", number, config.network, self.shape, windows, is_over=clock)
-        seconds, n_epochs, best_epoch = time.monotonic() - began, len(record[0]), record[2]
-        if not config.network.units:
+        return decided
+
+    def _keep(self, decided: MemberConfig, task: MemberTask, fitted: Fitted) -> None:
+        """Keep a member that was trained, with what it forecasts of the windows that weights are chosen by."""
+        assert task.whole is not None
+        member, record, seconds, clock = fitted.member, fitted.record, fitted.seconds, task.is_over
+        n_epochs, best_epoch = len(record[0]), record[2]
+        if not task.config.units:
             self._seconds_to_solve = max(self._seconds_to_solve, seconds)
-        elif clock.epoch_seconds:
-            self._pace = clock.epoch_seconds / _work(config.network, self.shape)
+        elif isinstance(clock, _Clock) and clock.epoch_seconds:
+            self._pace = clock.epoch_seconds / _work(task.config, self.shape)
             self._seconds_to_begin = max(0.0, seconds - n_epochs * clock.epoch_seconds)
-        if 0 < n_epochs < config.training.epochs and n_epochs - best_epoch < config.training.patience:
+        if 0 < n_epochs < task.whole.training.epochs and n_epochs - best_epoch < task.whole.training.patience:
             decided = decided.model_copy(update={"stopped_after": n_epochs})
             self._journal.write(decided)
         rows, starts = self.context.prepared.rows, self.windows.starts
@@ -245,14 +263,12 @@ class _Clock:
     """Says after each epoch of a member's training whether there is no time for another one.
 
     Args:
-        left: Tells the seconds that are left.
         stop_after: The epoch after which time was over, when that is on record.
-        is_running: Whether time counts; else only the record does.
+        left: Tells the seconds that are left; None where time does not count, but only the record does.
     """
 
-    left: Callable[[], float]
     stop_after: int | None
-    is_running: bool
+    left: Callable[[], float] | None
     epoch_seconds: float = 0.0
     _first: tuple[float, int] | None = None
 
@@ -263,7 +279,7 @@ class _Clock:
             self._first = now, done
         began, before = self._first
         self.epoch_seconds = (now - began) / max(1, done - before)
-        return self.left() < self.epoch_seconds if self.is_running else done == self.stop_after
+        return done == self.stop_after if self.left is None else self.left() < self.epoch_seconds
 
 
 def describe_members(trials: Sequence[Trial]) -> list[dict[str, Any]]:
@@ -278,23 +294,24 @@ def describe_members(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     ]
 
 
-def refit(context: TrainingContext, model: Model, windows: Windows) -> Model:
+def refit(context: TrainingContext, model: Model, windows: Windows, engine: Engine) -> Model:
     """A trained model, trained again on other windows for as many epochs as were best.
 
     Args:
         context: What the run's trainings share.
         model: The model.
         windows: The windows to learn from.
+        engine: What trains its members.
     """
     if not model.trials:
-        return Model.fit(context, "refit", model.config, windows, model.record.best_epochs)
+        return fit_networks_of(context, {"refit": model.config}, windows, engine, model.record.best_epochs)["refit"]
     counted = [trial for trial in model.trials if trial.decided.counts]
-    members = []
-    for number, (trial, was) in enumerate(zip(counted, model.members, strict=True)):
-        config = context.prepared.config.of_member(trial.decided)
-        own = replace(context, prepared=replace(context.prepared, config=config))
-        member, _ = fit_member(own, "refit", number, was.config, model.shape, windows, trial.best_epoch)
-        members.append(replace(member, shares=was.shares))
+    tasks = [
+        MemberTask("refit", number, was.config, trial.best_epoch, context.prepared.config.of_member(trial.decided))
+        for number, (trial, was) in enumerate(zip(counted, model.members, strict=True))
+    ]
+    fitted = fit_members(context, model.shape, windows, tasks, engine)
+    members = [replace(own.member, shares=was.shares) for own, was in zip(fitted, model.members, strict=True)]
     return replace(model, members=tuple(members))
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.progress import shown_by_default
+from forecast.commands.train.continuing import Continuation, NotBetter
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
@@ -30,7 +31,8 @@ from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.words import as_decided
-from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
+from forecast.engines.tasks import Engine, ThisProcess
+from forecast.errors import ConfigError, DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
@@ -66,6 +68,7 @@ def train(
     track: str | None = None,
     draw: bool = True,
     memory: int | str | None = None,
+    engine: Engine | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -82,6 +85,7 @@ def train(
         memory: Bytes of rows that are held at a time, such as ``"2GB"``, of a folder of Parquet files, each with some
             of the series. If it holds more, a sample of the files decides all that is chosen, and is validated and
             scored; the networks learn from windows of all files, read in turn.
+        engine: What trains the members of its networks, one core each; None for one after the other, on all cores.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -89,6 +93,9 @@ def train(
     """
     progress, started = progress or shown_by_default(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
+    folder = runs_folder(runs_dir)
+    if run is not None:  # before anything is read
+        RunWriter(folder, run).check_free(overwrite)
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
     parts = None if memory is None else parts_of(source, memory, settings.training.seed)
@@ -101,6 +108,12 @@ def train(
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
+    if engine is not None and engine.is_elsewhere and resolved.training.time_limit is not None:
+        raise ConfigError(
+            "time_limit: a clock decides on one member of the ensemble after the other, and workers train them side by "
+            "side.",
+            f"Name them instead: {setting('members', 'all')}",
+        )
     n_told = len(panel.warnings)
     panel = as_decided(panel, resolved.read)
     for warning in panel.warnings[n_told:]:
@@ -110,7 +123,6 @@ def train(
     warnings = data_warnings(panel, prepared) + forecast_warnings(newest)
     for warning in warnings:  # before the training takes its time; they are no reason to stop
         progress.warn(warning)
-    folder = runs_folder(runs_dir)
     name = (
         run if run is not None else _free_name(folder, f"{name_of_source(source)}-{resolved.network.model}", overwrite)
     )
@@ -128,7 +140,7 @@ def train(
             _tracked(progress, track, writer, resolved) as progress,
             drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
         ):
-            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw, parts)
+            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw, engine, parts=parts)
     return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
@@ -139,6 +151,7 @@ def resume(
     source: Source | None = None,
     progress: Progress | None = None,
     track: str | None = None,
+    engine: Engine | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
 
@@ -148,6 +161,7 @@ def resume(
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
         track: As of `train`.
+        engine: As of `train`.
 
     Raises:
         RunError: If there is nothing to resume, or every checkpoint is damaged.
@@ -181,7 +195,70 @@ def resume(
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
         parts = parts_again(manifest.get("parts"), config.training.seed)
         with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
-            return _train_run(prepared, newest, writer, progress, started, drawer, parts=parts)
+            return _train_run(prepared, newest, writer, progress, started, drawer, engine=engine, parts=parts)
+
+
+def train_next_version(
+    continuation: Continuation,
+    panel: Panel,
+    source: Source,
+    writer: RunWriter,
+    progress: Progress,
+    draw: bool = True,
+    command: str = "",
+) -> Run:
+    """Continue a run on its rows and new ones, as its next version, which is whole and not in place yet.
+
+    An interrupted training of the same version on the same rows goes on, and ends with the same bits.
+
+    Args:
+        continuation: What is continued.
+        panel: The rows of the run and the new ones.
+        source: Where they are read again; anything that is no name where they cannot be.
+        writer: Of that version; its lock is held.
+        progress: Receives notes, warnings and progress.
+        draw: Draw the plots and write the report.
+        command: The command line that asked for it, for the record.
+
+    Raises:
+        NotBetter: If it is not better than the version before; nothing is left of it.
+        ForecastError: Of the kind that fits.
+    """
+    started, before = time.monotonic(), continuation.before
+    config = continuation.config(panel)
+    panel = as_decided(panel, config.read)
+    prepared = prepare(panel, config, scaler=before.scaler)
+    newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
+    manifest = _first_manifest(source, config, panel, forecast_warnings(newest), command)
+    del manifest["asked"]  # nothing was chosen
+    manifest |= {
+        "version": writer.version,
+        "update": {
+            "continued_from": before.version,
+            "rows_new": int((panel.times > np.datetime64(before.data["last"])).sum()),
+            "optimizer": "kept" if before.moments("model") else "new",
+        },
+    }
+    if not _is_same_training(writer, manifest, config):
+        writer.begin(manifest, config, overwrite=True)
+    with _cleaning_up(writer, progress), drawing_beside(prepared.rows) if draw else nullcontext() as drawer:
+        try:
+            return _train_run(prepared, newest, writer, progress, started, drawer, draw, continuation=continuation)
+        except NotBetter:
+            writer.discard()
+            raise
+
+
+def _is_same_training(writer: RunWriter, manifest: dict[str, Any], config: Config) -> bool:
+    """Whether what was interrupted is a training of these rows by this configuration, from the same version."""
+    if not writer.is_unfinished:
+        return False
+    try:
+        there, its_config = writer.read_unfinished()
+    except ForecastError:
+        return False
+    same = there["data"]["fingerprint"] == manifest["data"]["fingerprint"] and its_config == config
+    return bool(same and there["update"]["continued_from"] == manifest["update"]["continued_from"])
 
 
 def _tracked(
@@ -215,14 +292,17 @@ def _train_run(
     started: float,
     drawer: Drawer | None,
     draw: bool = True,
+    engine: Engine | None = None,
+    continuation: Continuation | None = None,
     parts: Parts | None = None,
 ) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    context = TrainingContext(
-        prepared, writer.checkpoints, progress, started, None if parts is None else _rolling(parts)
-    )
-    networks = fit_networks(context, naive_error)
+    starts = {} if continuation is None else continuation.starts
+    fit = None if parts is None else _rolling(parts)
+    context = TrainingContext(prepared, writer.checkpoints, progress, started, starts, fit)
+    engine = engine or ThisProcess()
+    networks = fit_networks(context, naive_error, engine)
     scored = {model.name: model for model in networks.values()}
     single, trials = networks.pop("single", None), networks["model"].trials
     if trials:
@@ -231,6 +311,10 @@ def _train_run(
         prepared = replace(prepared, config=config)
         writer.write("config.json", config.to_json())
     models = {model.name: model for model in networks.values()}
+    if continuation is not None:
+        judged = continuation.judge(prepared, networks["model"], naive_error)
+        manifest, _ = writer.read_unfinished()
+        writer.write_json("manifest.json", manifest | {"update": manifest["update"] | judged})
     intervals = calibrate_intervals(rows, prepared.validation, forecasters(scored, rows), config, naive_error)
     of_intervals = calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name)
     for warning in of_intervals:
@@ -251,7 +335,7 @@ def _train_run(
     model = networks["model"]
     if config.training.refit and not model.fell_back:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-        model = refit(context, model, every_row)
+        model = refit(context, model, every_row, engine)
         networks["refit"] = model
     forecast = newest_forecast(
         newest, forecasters(models | {model.name: model}, newest.rows), season, evaluation.intervals

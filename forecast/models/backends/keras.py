@@ -342,6 +342,27 @@ def set_weights(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]
         variable.assign(weights[name])
 
 
+def moments_of(network: keras.Model, optimizer: keras.Optimizer) -> dict[str, NDArray[Any]]:
+    """Adam's moments of every weight, such as ``head/kernel/velocity``, and the steps that it made, ``iteration``."""
+    return {name: np.asarray(variable) for name, variable in _moments(network, optimizer).items()}
+
+
+def set_moments(network: keras.Model, optimizer: keras.Optimizer, moments: Mapping[str, NDArray[Any]]) -> None:
+    """Let an optimiser go on with moments that `moments_of` returned; with none it begins anew."""
+    for name, variable in _moments(network, optimizer).items() if moments else ():
+        variable.assign(moments[name])
+
+
+def _moments(network: keras.Model, optimizer: keras.Optimizer) -> dict[str, Any]:
+    names = {id(variable): name for name, variable in _variables(network).items()}
+    found = {"iteration": optimizer.iterations}
+    for kind in ("momentum", "velocity"):
+        of_kind = [variable for variable in optimizer.variables if variable.name.endswith(f"_{kind}")]
+        weights = zip(network.trainable_variables, of_kind, strict=True)
+        found |= {f"{names[id(weight)]}/{kind}": moment for weight, moment in weights}
+    return found
+
+
 def empty_head(network: keras.Model) -> None:
     """Let a network add nothing to what it stands beside."""
     head = network.get_layer("head")

@@ -17,10 +17,11 @@ from forecast.choices.probe import Found
 from forecast.commands.compare import classical
 from forecast.commands.compare import compare as comparing
 from forecast.commands.compare.classical import References
-from forecast.commands.compare.compare import Comparison, _common_windows, compare
+from forecast.commands.compare.compare import Comparison, _common_windows, _tasks, compare
 from forecast.commands.compare.page import comparison_page
 from forecast.commands.compare.plot import plot_leaderboard
 from forecast.commands.compare.tables import hardest_naive, leaderboard_tables
+from forecast.config import TrainingConfig
 from forecast.data.windows import Windows
 from forecast.plots.style import model_name
 from forecast.progress import NullProgress
@@ -161,18 +162,10 @@ def test_windows_that_all_have_begin_where_the_longest_lookback_does() -> None:
         _common_windows([short, Windows(np.array([50]), 6, 2)], "test")
 
 
-def test_an_ensemble_takes_seeds_of_its_own(monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    config, _ = forecast.resolve(tiny(model="rnn", ensemble=2, seed=5), forecast.read(monthly))
-    prepared = forecast.prepare(forecast.read(monthly), config)
-    seeds: list[int] = []
-
-    def note(benchmark: object, seeded: forecast.Prepared, *_: object) -> tuple[None, None]:
-        seeds.append(seeded.config.training.seed)
-        return None, None
-
-    monkeypatch.setattr(comparing, "_train_one", note)
-    comparing._train_all(None, {"rnn": prepared}, 3, None, NullProgress())  # type: ignore[arg-type]
-    assert seeds == [5, 7, 9]
+def test_an_ensemble_takes_seeds_of_its_own() -> None:
+    tasks = _tasks(["rnn", "lstm"], TrainingConfig.model_construct(ensemble=2, seed=5), 3)
+    assert tasks[:2] == [("rnn", 5, "seed 5, 1 of 6"), ("lstm", 5, "seed 5, 2 of 6")]
+    assert [seed for _, seed, _ in tasks] == [5, 5, 7, 7, 9, 9]
 
 
 def test_several_targets_are_forecast_in_one_way_by_all(monthly: pd.DataFrame) -> None:

@@ -75,3 +75,9 @@ def test_a_column_that_begins_to_move_after_training_is_told(covariates: str, wh
     values = np.column_stack([RNG.normal(size=120), np.r_[np.full(100, 5.0), np.arange(20)]])
     sentences = warnings_of(values, ("y", "x"), covariates=covariates)
     assert sentences == (f"column 'x' has one value in all training rows and others later: {what}",)
+
+
+@pytest.mark.parametrize(("rows", "said"), [(16, "1 window to learn from: too few"), (60, "")])
+def test_a_training_on_few_windows_is_called_a_trial(rows: int, said: str) -> None:
+    told = [text for text in warnings_of(RNG.normal(size=(rows, 1)), ("y",), (rows,)) if "to learn from" in text]
+    assert [text[: len(said)] for text in told] == ([said] if said else [])

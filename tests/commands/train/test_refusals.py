@@ -105,7 +105,7 @@ def test_too_little_memory_is_told_before_training(
 def test_the_last_finite_checkpoint_outlives_a_divergence(
     tmp_path: Path, monthly_csv: Path, tiny: Tiny, seconds: float, sign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.model._SECONDS_BETWEEN_CHECKPOINTS", seconds)
+    monkeypatch.setattr("forecast.runs.checkpoints._SECONDS_BETWEEN", seconds)
     config = tiny(steps_per_epoch=10)
     with pytest.raises(ConfigError, match=f"{sign}.*: training has diverged") as stopped:
         forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, progress=AtStep(13, spoil))
@@ -148,3 +148,10 @@ def test_settings_that_changed_under_a_checkpoint_are_refused(tmp_path: Path, mo
     config.write_text(config.read_text().replace('"seed": 0', '"seed": 1'))
     with pytest.raises(RunError, match="is of other data or another configuration"):
         forecast.resume("run", runs_dir=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "said"), [("a/b", "cannot be the name of a run"), ("taken", "is not a run")])
+def test_a_name_is_refused_before_anything_is_read(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ConfigError, match=said):
+        forecast.train("no-such-file.csv", run=name, runs_dir=tmp_path, overwrite=True)

@@ -61,7 +61,12 @@ class Outcome(Generic[Result]):
 
 
 class Engine(ABC):
-    """Computes tasks until its ``with`` block ends."""
+    """Computes tasks until its ``with`` block ends.
+
+    ``is_elsewhere`` says whether tasks cannot show what they do while they do it, so that their number is shown.
+    """
+
+    is_elsewhere = True
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +101,7 @@ class Engine(ABC):
         progress, done, following = progress or NullProgress(), dict[int, Outcome[Result]](), 0
         for n_done, (number, outcome) in enumerate(self.finished(task, arguments, progress), start=1):
             done[number] = outcome
-            if len(arguments) > 1:
+            if self.is_elsewhere:
                 progress.counted(what, n_done, len(arguments))
             while following in done:
                 outcome = done.pop(following)
@@ -127,6 +132,8 @@ class Engine(ABC):
 class ThisProcess(Engine):
     """Computes one task after the other, here, on all cores."""
 
+    is_elsewhere = False
+
     def finished(
         self, task: Task[Argument, Result], arguments: Sequence[Argument], progress: Progress
     ) -> Iterator[tuple[int, Outcome[Result]]]:
@@ -136,7 +143,7 @@ class ThisProcess(Engine):
                 outcome = Outcome(task(argument, progress))
             except StopRequested:
                 raise
-            except ForecastError as error:
+            except Exception as error:
                 outcome = Outcome(error=error)
             yield number, outcome
 

@@ -1,0 +1,141 @@
+"""The forecasts of many files, each a file of its own: each is a task, and those that are done are passed over."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+
+from forecast.commands.requests import request_forecast
+from forecast.engines.tasks import Engine
+from forecast.errors import DataError, ForecastError, MachineError, listed, rendered
+from forecast.model import Model, load_models
+from forecast.progress import NullProgress, Progress
+from forecast.runs.find import open_run
+from forecast.runs.run import Run
+from forecast.runs.table_files import write_parts
+from forecast.tables.folders import find_files
+
+# Files that an error names.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class FileForecasts:
+    """What became of the files.
+
+    Args:
+        written: How many forecasts were written.
+        passed_over: How many had been written before, by this run from these files.
+        failed: Why there is no forecast, by file.
+    """
+
+    written: int = 0
+    passed_over: int = 0
+    failed: dict[str, ForecastError] = field(default_factory=dict)
+
+    def raise_if_failed(self, folder: Path) -> None:
+        """Fail where a file has no forecast.
+
+        Raises:
+            ForecastError: Of the kind that most of the failures are of; names the first files.
+        """
+        if not self.failed:
+            return
+        kind = MachineError if all(isinstance(why, MachineError) for why in self.failed.values()) else DataError
+        first = next(iter(self.failed.values()))
+        raise kind(
+            f"{len(self.failed):,} of {self.written + self.passed_over + len(self.failed):,} files have no forecast: "
+            f"{listed([*self.failed], _NAMED)}. The first: {rendered(first.args[0], 'shell')}",
+            f"The forecasts of the others are in {folder}. Type the same again: what is done is passed over.",
+        )
+
+
+def forecast_files(run: Run, source: str, folder: Path, engine: Engine, progress: Progress) -> FileForecasts:
+    """Write the forecast from each file into a file of the same name, as .parquet for such files and else as .csv.
+
+    A forecast that is newer than its file and than the run is passed over, so that an interrupted or failed call goes
+    on where it was. Each is written whole or not at all.
+
+    Args:
+        run: A run.
+        source: A folder, a pattern such as ``new/*.parquet``, or a file.
+        folder: Where the forecasts go; files of folders below one another keep these.
+        engine: What makes them; each of its workers loads the networks once.
+        progress: Receives warnings, with the file's name before them.
+
+    Raises:
+        DataError: If there is no file, or two would be written into one.
+    """
+    outputs = _outputs(source, folder)
+    made = (run.path / "manifest.json").stat().st_mtime
+    due = [(path, output) for path, output in outputs.items() if not _is_newer(output, path, made)]
+    written, failed = 0, dict[str, ForecastError]()
+    outcomes = engine.outcomes(partial(_forecast_file, str(run.path)), due, progress, "files")
+    for number, ((path, _), outcome) in enumerate(zip(due, outcomes, strict=True), start=1):
+        if outcome.error is None:
+            written += 1
+        elif isinstance(outcome.error, ForecastError):
+            failed[path] = outcome.error
+            progress.warn(f"{path}: no forecast. {rendered(outcome.error.args[0], 'shell')}")
+        else:
+            raise outcome.error
+        if not engine.is_elsewhere:
+            progress.counted("files", number, len(due))
+    return FileForecasts(written, len(outputs) - len(due), failed)
+
+
+def _outputs(source: str, folder: Path) -> dict[str, str]:
+    """Where the forecast of each file goes."""
+    found = find_files(source)
+    paths = [source] if found is None else list(found.files)
+    if found is None and not os.path.isfile(source):
+        raise DataError(f"There is no file {source}.", "Give a folder of files with new rows, or a pattern.")
+    above = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+    outputs = {}
+    for path in paths:
+        relative = Path(os.path.relpath(os.path.abspath(path), above))
+        unpacked = relative.with_name(relative.name.removesuffix(".gz").removesuffix(".zip"))
+        ending = ".parquet" if unpacked.suffix.lower() == ".parquet" else ".csv"
+        outputs[path] = str(folder / unpacked.with_suffix(ending))
+    twice = [output for output, count in Counter(outputs.values()).items() if count > 1]
+    if twice:
+        raise DataError(f"Several files would be forecast into {twice[0]}.", "Give them apart, or name them otherwise.")
+    if set(map(os.path.realpath, outputs.values())) & set(map(os.path.realpath, paths)):
+        raise DataError(f"The forecasts would replace the files in {folder}.", "Write them into another folder.")
+    return outputs
+
+
+def _is_newer(output: str, path: str, made: float) -> bool:
+    """Whether a forecast was made after its file and the run were."""
+    try:
+        return os.path.getmtime(output) >= max(os.path.getmtime(path), made)
+    except OSError:  # there is none
+        return False
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: str) -> tuple[Run, dict[str, Model]]:
+    """A run with its networks, which a worker loads once."""
+    run = open_run(Path(path))
+    return run, load_models(run, run.forecast_weights)
+
+
+def _forecast_file(run_path: str, task: tuple[str, str], progress: Progress) -> None:
+    """Write the forecast from one file."""
+    path, output = task
+    run, models = _loaded(run_path)
+    request = request_forecast(run, path, _Warnings(path, progress))
+    write_parts(Path(output), request.parts(models))
+
+
+class _Warnings(NullProgress):
+    """Passes on warnings, with the file's name; what each file was taken for would be the same words for all."""
+
+    def __init__(self, path: str, progress: Progress) -> None:
+        self.path, self.progress = path, progress
+
+    def warn(self, text: str) -> None:
+        self.progress.warn(f"{self.path}: {rendered(text, 'shell')}")

@@ -1,0 +1,122 @@
+"""A run that is continued: where its networks start, on which spans, how shortly they learn, and if that is better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from forecast.config import Config, MemberConfig
+from forecast.data.panel import Arrays, Panel
+from forecast.data.prepare import Prepared
+from forecast.evaluation.scoring import score_models
+from forecast.evaluation.significance import SIGNIFICANT
+from forecast.evaluation.yardstick import NaiveError
+from forecast.model import Model
+from forecast.models.catalogue import network_configs
+from forecast.runs.find import open_run
+from forecast.runs.run import Run, split_members
+
+# Each of the two newest spans, which judge, has so many horizons of rows, if the run's own was not shorter: a change is
+# to be learned soon, and thirty independent horizons tell a difference of a few percent.
+_HORIZONS_HELD_OUT = 60
+
+# The schedule of a continued training, against that of the first version.
+_EPOCHS, _RATE, _PATIENCE = 0.1, 0.25, 2
+
+
+class NotBetter(Exception):
+    """The version that was trained is not better than the one before; says by how much."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What a version of a run is continued from, and when it takes its place.
+
+    Args:
+        before: The version that is continued.
+        margin: By which share its error must be lower; None for any that is significant.
+        force: Whether it takes the place however good it is.
+    """
+
+    before: Run
+    margin: float | None = None
+    force: bool = False
+
+    def config(self, panel: Panel) -> Config:
+        """The configuration of the next version: the same, but for the split and a short schedule.
+
+        Args:
+            panel: The rows of the run and the new ones.
+        """
+        config, training = self.before.config, open_run(self.before.home).config.training
+        epochs = max(1, round(_EPOCHS * training.epochs))
+        schedule = {"epochs": epochs, "learning_rate": _RATE * training.learning_rate, "patience": _PATIENCE}
+        changed = {"epochs": epochs, "stopped_after": None}
+        members = [member.model_copy(update=changed) for member, _ in _kept_members(config)]
+        return config.with_portfolio(members).replace(data=self._split(panel), training=schedule)
+
+    def _split(self, panel: Panel) -> dict[str, object]:
+        """Two spans at the end of the rows, short ones, so that what is new is soon learned."""
+        before, data = self.before, self.before.config.data
+        most = _HORIZONS_HELD_OUT * data.horizon
+        if data.split == "series":
+            n_rows = float(np.median(np.diff(panel.offsets)))
+            return {"validation": min(data.validation, most / n_rows), "test": min(data.test, most / n_rows)}
+        times = np.unique(panel.times)
+        first, second, last = (np.datetime64(before.data[name]) for name in ("validation_from", "test_from", "last"))
+        n_validation = min(most, int(((times >= first) & (times < second)).sum()))
+        n_test = min(most, int(((times >= second) & (times <= last)).sum()))
+        dates = {"validation_from": times[-n_test - n_validation], "test_from": times[-n_test]}
+        return {name: panel.clock.format(date) for name, date in dates.items()}
+
+    @property
+    def starts(self) -> dict[str, tuple[Arrays, Arrays]]:
+        """The weights of the networks and the moments of their optimisers, by the names of checkpoints."""
+        run, starts = self.before, dict[str, tuple[Arrays, Arrays]]()
+        for network in (*network_configs(run.config), *(["refit"] if run.forecast_weights == "refit" else [])):
+            designs = run.members(network)
+            weights = split_members(run.weights(network), len(designs))
+            moments = split_members(run.moments(network), len(designs))
+            places = [*range(len(designs))]
+            if network == "model" and run.config.portfolio:
+                places = [number for number, (_, counts) in enumerate(_kept_members(run.config)) if counts]
+            for place, (design, _), *start in zip(places, designs, weights, moments, strict=True):
+                if design.units:  # what learns nothing step by step is solved anew
+                    starts[f"{network}.{place + 1}"] = start[0], start[1]
+        return starts
+
+    def judge(self, prepared: Prepared, model: Model, naive_error: Mapping[str, NaiveError]) -> dict[str, Any]:
+        """How much better a model is than the one before, on the test windows, which neither was trained on.
+
+        Raises:
+            NotBetter: If it is not better as it must be.
+        """
+        name, rows, season = model.name, prepared.rows, prepared.config.data.season
+        before = f"version {self.before.version}"
+        models = {name: model.over(rows), before: Model.load(self.before).over(rows)}
+        scores = score_models(rows, prepared.test, models, season, naive_error).metrics
+        skill, p = scores["skill"][before], scores["p_value"][before]
+        since = rows.panel.clock.format(rows.panel.times[prepared.test.cutoffs + 1].min())
+        chance = "too few windows to test" if p is None else f"p = {p:.2g}"
+        size = (
+            "no error to compare"
+            if skill is None
+            else f"an error {abs(skill):.1%} {'lower' if skill >= 0 else 'higher'}"
+        )
+        why = f"{size} than that of {before} on {len(prepared.test):,} windows from {since} on ({chance})"
+        is_better = skill is not None and skill > 0 and p is not None and p < SIGNIFICANT
+        if self.margin is not None:
+            is_better = skill is not None and skill >= self.margin
+        if not (is_better or self.force):
+            raise NotBetter(why)
+        return {"skill": skill, "p_value": p, "why": why}
+
+
+def _kept_members(config: Config) -> Iterator[tuple[MemberConfig, bool]]:
+    """The members of a portfolio that are trained again, the first and those that count, and whether each counts."""
+    for number, member in enumerate(config.portfolio):
+        if number == 0 or member.counts:
+            yield member, member.counts

@@ -1,0 +1,202 @@
+"""`forecast update`: new rows are learned from as the next version, which takes its place if it is better."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import forecast
+from forecast import ConfigError, DataError, Run, Settings
+from forecast.cli import build_program
+from forecast.commands.update import update as module
+from forecast.progress import NullProgress, StopRequested, Training
+from forecast.runs.find import find, open_run
+from forecast.runs.rows import training_panel
+from forecast.runs.versions import CURRENT, put_in_place
+from recording import RecordingProgress
+
+KEPT = 170  # months of the first training, of 200
+
+
+class Stopping(NullProgress):
+    """Asks to stop at a step."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def step(self, fit: Training) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise StopRequested(15)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager() -> Iterator[None]:
+    """Without graphs, whose tracing takes longer than these trainings."""
+    from forecast.models.backends.tensorflow import tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def old(
+    tmp_path_factory: pytest.TempPathFactory,
+    plotless: None,
+    eager: None,
+    monthly: pd.DataFrame,
+    tiny: Callable[..., Settings],
+) -> Path:
+    """The run of the first months, beside files of old, new and all rows. Only to be copied."""
+    folder = tmp_path_factory.mktemp("living")
+    monthly[:KEPT].to_csv(folder / "old.csv", index=False)
+    monthly[KEPT:].to_csv(folder / "new.csv", index=False)
+    monthly.to_csv(folder / "all.csv", index=False)
+    shutil.copy(folder / "old.csv", folder / "rows.csv")
+    forecast.train(
+        folder / "rows.csv",
+        tiny(learning_rate=0.01, baseline=False, steps_per_epoch=8),
+        run="months",
+        runs_dir=folder / "models",
+        draw=False,
+    )
+    return folder
+
+
+@pytest.fixture
+def folder(old: Path, tmp_path: Path) -> Path:
+    """A copy of it, whose rows may grow."""
+    copied = Path(shutil.copytree(old, tmp_path / "copy"))
+    manifest = copied / "models/months/manifest.json"
+    manifest.write_text(manifest.read_text().replace(str(old), str(copied)))
+    return copied
+
+
+def update(folder: Path, *source: object, **more: object) -> module.Update:
+    return forecast.update("months", *source, runs_dir=folder / "models", draw=False, **more)  # type: ignore[arg-type]
+
+
+def versions(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "models/months/versions").glob("*"))
+
+
+def bits(run: Run) -> dict[str, bytes]:
+    return {name: (run.path / name).read_bytes() for name in run.manifest["files"]}
+
+
+def test_without_training_it_only_says_what_is_new(folder: Path, monthly: pd.DataFrame) -> None:
+    assert (done := update(folder)).rows_new == 0
+    assert not done.trained
+    shutil.copy(folder / "all.csv", folder / "rows.csv")
+    done = update(folder)
+    assert (done.rows, done.rows_new, done.last) == (200, 30, "2006-08-01")
+    assert not done.trained
+    assert done.run.version == 1
+    assert not (folder / "models/months" / CURRENT).exists()
+    assert update(folder, monthly).rows_new == 30
+
+
+def test_a_version_continues_from_the_one_before(folder: Path) -> None:
+    done = update(folder, folder / "all.csv", train=True, force=True)
+    before, run = open_run(folder / "models/months"), done.run
+    assert (run.version, done.trained, done.replaced) == (2, True, True)
+    assert find("months", runs_dir=folder / "models") == run
+    said = run.manifest["update"]
+    assert (said["continued_from"], said["rows_new"], said["optimizer"]) == (1, 30, "kept")
+    assert training_panel(run).n_rows == 200  # the rows are found again, and are the same
+    assert run.scaler.mean.tolist() == before.scaler.mean.tolist()
+    assert run.config.network == before.config.network
+    # The test span is as long as before, and holds the newest rows; the validation span lies before it.
+    assert (before.config.data.test_from, run.config.data.test_from) == (None, "2003-11-01")
+    assert run.manifest["windows"]["test"] == before.manifest["windows"]["test"]
+    assert run.metrics["models"].keys() == before.metrics["models"].keys()
+    # It went on: Adam counts its steps from those before, and the first loss is not that of fresh weights.
+    steps = [int(version.moments("model")["1/iteration"]) for version in (before, run)]
+    assert steps[1] > steps[0] > 0
+    assert run.history["loss"].iloc[0] < before.history["loss"].iloc[0]
+    assert forecast.predict(run, folder / "all.csv")["cutoff"].max() == pd.Timestamp("2006-08-01")
+
+
+def test_it_takes_the_place_only_if_it_is_better(folder: Path) -> None:
+    shutil.copy(folder / "all.csv", folder / "rows.csv")
+    done = update(folder, train=True, margin=0.99)
+    assert (done.trained, done.replaced, done.run.version) == (True, False, 1)
+    assert "so it did not take the place" in done.why
+    assert versions(folder) == []
+    again = update(folder, train=True, margin=0.0)
+    skill = again.run.manifest.get("update", {}).get("skill")
+    assert again.replaced == (skill is not None and skill >= 0)
+    with pytest.raises(ConfigError, match=r"margin.*2"):
+        update(folder, margin=2.0)
+
+
+def test_it_is_reproducible_also_when_it_is_interrupted(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "all.csv", folder / "rows.csv")
+    other = Path(shutil.copytree(folder, tmp_path / "other", dirs_exist_ok=True))
+    expected = bits(update(folder, train=True, force=True).run)
+    with pytest.raises(StopRequested) as stopped:
+        update(other, folder / "rows.csv", train=True, force=True, progress=Stopping(4))
+    assert "forecast.update('months'" in stopped.value.advice
+    assert versions(other) == [".2.training"]
+    assert find("months", runs_dir=other / "models").version == 1
+    continued = update(other, folder / "rows.csv", train=True, force=True).run
+    assert bits(continued) == expected
+    assert versions(other) == ["2"]
+
+
+def test_a_version_that_was_whole_when_it_was_interrupted_takes_its_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "put_in_place", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        update(folder, folder / "all.csv", train=True, force=True)
+    monkeypatch.setattr(module, "put_in_place", put_in_place)
+    assert find("months", runs_dir=folder / "models").version == 1
+    told = RecordingProgress()
+    assert update(folder, progress=told).run.version == 2
+    assert any("version 2 of months, of an update that was interrupted" in note for note in told.notes)
+    forecast.rollback("months", runs_dir=folder / "models")
+    assert update(folder).run.version == 1  # what was put back stays
+
+
+def test_a_run_that_kept_no_optimiser_begins_one(folder: Path) -> None:
+    home = folder / "models/months"
+    manifest = json.loads((home / "manifest.json").read_text())
+    (home / "optimizer.npz").unlink()
+    del manifest["files"]["optimizer.npz"]
+    (home / "manifest.json").write_text(json.dumps(manifest))
+    run = update(folder, folder / "all.csv", train=True, force=True).run
+    assert run.manifest["update"]["optimizer"] == "new"
+
+
+def test_newer_rows_alone_are_put_below_the_old_ones(folder: Path, monthly: pd.DataFrame) -> None:
+    run = update(folder, folder / "new.csv", train=True, force=True).run
+    assert run.manifest["source"] == f"{folder / 'rows.csv'}:{folder / 'new.csv'}"
+    assert training_panel(run).n_rows == 200
+    more = monthly[-30:].assign(ds=monthly["ds"][-30:] + pd.DateOffset(months=30))
+    done = update(folder, more, train=True, force=True)  # of a frame, which no path names
+    assert (done.run.version, done.rows, done.rows_new) == (3, 230, 30)
+    assert done.run.manifest["source"] is None
+    assert training_panel(done.run).n_rows == 230
+    with pytest.raises(DataError, match="rows that cannot be read again"):
+        update(folder, monthly[-3:])
+
+
+def test_what_the_command_prints(folder: Path) -> None:
+    def run(*arguments: str) -> str:
+        where = {"FORECAST_RUNS": str(folder / "models")}
+        result = CliRunner().invoke(build_program(), ["update", "months", *arguments], env=where)
+        assert result.exit_code == 0, result.exception
+        return result.stdout
+
+    assert "30 new rows, until 2006-08-01" in run(str(folder / "all.csv"))
+    document = json.loads(run(str(folder / "all.csv"), "--json"))
+    assert (document["version"], document["rows_new"], document["trained"]) == (1, 30, False)
+    assert document["why"].startswith("not trained")
