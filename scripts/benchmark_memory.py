@@ -28,14 +28,14 @@ from generate_panel import generate_panel
 
 _ROOT = Path(__file__).parent.parent
 
-# Steps of a series, and how many files half of the memory holds.
+# Steps of a series, and how many files half of the memory holds, at least.
 _STEPS, _FILES_HELD = 1_000, 4
 
 _SETTINGS = ("--lookback", "48", "--horizon", "24", "--epochs", "10", "--no-baseline", "--quiet")
 
 
 def write_panel(folder: Path, memory: int, times: float) -> int:
-    """Write so many times the memory as files of which half of it holds four; the number of rows.
+    """Write so many times the memory as files of which half of it holds four or more; the number of rows.
 
     Args:
         folder: An empty folder.

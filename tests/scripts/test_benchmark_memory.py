@@ -15,7 +15,7 @@ def test_half_of_the_memory_holds_four_files(tmp_path: Path) -> None:
     assert 8_000_000 <= 170 * n_rows < 9_000_000
     parts = parts_of(tmp_path, "4MB", 0)
     assert parts is not None
-    assert {len(files) for files in parts.sets[:-1]} <= {4, 5}
+    assert all(len(files) >= 4 for files in parts.sets[:-1])
 
 
 def test_what_a_process_takes_is_seen_and_a_failure_is_told() -> None:
