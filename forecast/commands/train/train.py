@@ -69,6 +69,7 @@ def train(
     draw: bool = True,
     memory: int | str | None = None,
     engine: Engine | None = None,
+    panel: Panel | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -86,6 +87,7 @@ def train(
             of the series. If it holds more, a sample of the files decides all that is chosen, and is validated and
             scored; the networks learn from windows of all files, read in turn.
         engine: What trains the members of its networks, one core each; None for one after the other, on all cores.
+        panel: The rows of the source, if it was read before: of all its series, or of some.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -103,8 +105,9 @@ def train(
         source, settings = os.pathsep.join(parts.sample), with_parts(settings)
         progress.note(parts.describe())
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
-    panel = read(source, settings.read)
-    report_notes(panel, progress)
+    if panel is None:
+        panel = read(source, settings.read)
+        report_notes(panel, progress)
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
@@ -151,6 +154,7 @@ def resume(
     source: Source | None = None,
     progress: Progress | None = None,
     track: str | None = None,
+    draw: bool = True,
     engine: Engine | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
@@ -161,6 +165,7 @@ def resume(
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
         track: As of `train`.
+        draw: As of `train`.
         engine: As of `train`.
 
     Raises:
@@ -183,7 +188,7 @@ def resume(
             "The training was fed data that cannot be read again.",
             f"Give them as {phrase('SOURCE beside --resume', 'source')}.",
         )
-    panel = read(again, config.read)
+    panel = read(again, config.read).named(manifest["data"]["series_ids"])
     if panel.fingerprint() != manifest["data"]["fingerprint"]:
         raise DataError(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
@@ -194,8 +199,11 @@ def resume(
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
         parts = parts_again(manifest.get("parts"), config.training.seed)
-        with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
-            return _train_run(prepared, newest, writer, progress, started, drawer, engine=engine, parts=parts)
+        with (
+            _tracked(progress, track, writer, config) as progress,
+            drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
+        ):
+            return _train_run(prepared, newest, writer, progress, started, drawer, draw, engine, parts=parts)
 
 
 def train_next_version(

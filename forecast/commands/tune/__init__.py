@@ -10,11 +10,14 @@ import typer
 
 from forecast.commands.options import (
     NOT_FOR_TRIALS,
+    AddressOption,
     AsJson,
+    EngineName,
     Quiet,
     RunsDir,
     SettingsFile,
     SourceArgument,
+    WorkersOption,
     with_settings,
 )
 
@@ -47,7 +50,6 @@ def command(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that work on trials side by side.")] = 1,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -60,6 +62,9 @@ def command(
         str | None, typer.Option(help="Name of the best run. (default: from the source)", show_default=False)
     ] = None,
     config: SettingsFile = None,
+    engine_name: EngineName = None,
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start over, replacing a study of that name.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -74,20 +79,21 @@ def command(
     from forecast.commands.tables import print_table
     from forecast.commands.tune.tables import runs_table, space_table
     from forecast.commands.tune.tune import tune
+    from forecast.engines import engine
     from forecast.sources.sql import without_password
 
     progress = ConsoleProgress(quiet)
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
     asked_by = without_password(shlex.join(["forecast", *words]))
     progress.resumable(asked_by)
-    with progress.stopping_on_signals():
+    with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         found = tune(
             source,
             settings,
             trials=trials,
             minutes=minutes,
             spans=spans,
-            workers=workers,
+            engine=side_by_side,
             storage=storage,
             run=run,
             runs_dir=runs_dir,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.commands.tune.search import Search
 from forecast.commands.tune.space import in_words, values_of
-from forecast.commands.tune.study import TrialStore, import_optuna
+from forecast.commands.tune.study import TrialStore, error_of, import_optuna
 from forecast.commands.tune.trial import ERRORS, SECONDS, WHY
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare
@@ -20,6 +20,9 @@ from forecast.evaluation.verdict import significant_sign
 from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model
 from forecast.runs.run import Run
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 # How important a dimension was is told of so many trials with an error; of them this share counts as good.
 _FEWEST_TRIALS, _GOOD = 12, 0.25
@@ -70,9 +73,8 @@ def _forecaster(model: Model, prepared: Prepared, lookback: int) -> Forecaster:
 
 def summarise(
     search: Search,
-    store: TrialStore,
+    best: FrozenTrial,
     panel: Panel,
-    folds: Sequence[Prepared],
     judged: Mapping[str, Any] | None,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -80,17 +82,16 @@ def summarise(
 
     Args:
         search: What was searched.
-        store: Its trials.
+        best: The trial of the lowest error.
         panel: The rows.
-        folds: What each trial learned from and was judged on.
         judged: What `judge` returned; None if the defaults are the best.
         about: More to keep.
     """
-    best, finished = store.best(), store.finished()
+    finished, folds = search.store.finished(), [fold.prepared for fold in search.folds]
     lines = [
         {
             "trial": trial.number + 1,
-            "error": trial.value,
+            "error": error_of(trial),
             "errors": list(trial.user_attrs.get(ERRORS, ())),
             "why": trial.user_attrs.get(WHY),
             "seconds": trial.user_attrs.get(SECONDS),
@@ -116,7 +117,7 @@ def summarise(
         "error_of_defaults": next((line["error"] for line in lines if line["trial"] == 1), None),
         "defaults": values_of(search.config, search.space),
         "found": values_of(search.config_of(best), search.space),
-        "importances": importances(store),
+        "importances": importances(search.store),
         "trials": lines,
         "test": None if judged is None else dict(judged),
         **about,
@@ -134,8 +135,8 @@ def _span(fold: Prepared, clock: Any) -> dict[str, Any]:
 def importances(store: TrialStore) -> dict[str, float]:
     """The share of each dimension in what makes a trial good (PED-ANOVA, Watanabe et al. 2023); none of few trials."""
     optuna = import_optuna()
-    complete = [trial.value for trial in store.trials() if trial.state.name == "COMPLETE"]
-    if len(complete) < _FEWEST_TRIALS or len(set(complete)) == 1:
+    errors = [error for trial in store.finished() if (error := error_of(trial)) is not None]
+    if len(errors) < _FEWEST_TRIALS or len(set(errors)) == 1:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_GOOD)
     found = optuna.importance.get_param_importances(store.study, evaluator=evaluator)
@@ -148,8 +149,8 @@ def verdict(summary: Mapping[str, Any]) -> str:
     on = f"{spans} validation spans" if spans > 1 else "the validation span"
     if summary["best"] == 1:
         return f"Of {count} trials none was better than the defaults on {on}: keep the defaults."
-    gain = 1 - summary["error"] / summary["error_of_defaults"]
-    first = f"Trial {summary['best']} of {count} is the best on {on}: its error is {gain:.1%} lower than the defaults'."
+    first, usual = f"Trial {summary['best']} of {count} is the best on {on}", summary["error_of_defaults"]
+    first += f": its error is {1 - summary['error'] / usual:.1%} lower than the defaults'." if usual else "."
     test = summary["test"]
     if test is None or test["skill"] is None:
         return f"{first} No test window can tell the two apart."

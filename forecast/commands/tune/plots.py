@@ -140,7 +140,7 @@ def plot_parallel(summary: Mapping[str, Any], *, size: PageSize = FILE) -> PlotF
     axes.grid(axis="x", visible=False)
     entries = [
         _entry(f"trial {summary['best']}, the best", MODEL, "", "-"),
-        _entry(f"the other best {n_good - 1}", replace(MODEL, width=1.0), "", "-"),
+        _entry(f"the next best {n_good - 1}", replace(MODEL, width=1.0), "", "-"),
         _entry("others", _FAINT, "", "-"),
         _entry("defaults", BASELINE, "", BASELINE.dashes),
     ]

@@ -1,34 +1,29 @@
-"""The search: trials one after the other in this process, or side by side in several, until there are enough."""
+"""The search: trials one after the other, or side by side on an engine, until there are enough or time is over."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forecast.commands.tune.folds import Fold, rolling_folds
 from forecast.commands.tune.space import Choices, configured, value_in_words, values_of
-from forecast.commands.tune.study import TrialStore
+from forecast.commands.tune.study import TrialStore, error_of
 from forecast.commands.tune.trial import WHY, TimeOver, run_trial
 from forecast.config import Config, Settings
 from forecast.data.panel import Panel
-from forecast.errors import ForecastError, MachineError
-from forecast.progress import NullProgress, Progress
+from forecast.engines.tasks import Engine
+from forecast.progress import Progress
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-# Seconds between two looks at what the workers have done; workers that may die before the search is given up.
-_SECONDS_BETWEEN, _MOST_LOST = 0.2, 4
+# Trials of a search that has no limit but its time.
+_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,10 @@ class Search:
     space: Mapping[str, Choices]
     n_spans: int
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {own.name: getattr(self, own.name) for own in fields(self)}  # and not what each process makes of them
+
+    @cached_property
     def store(self) -> TrialStore:
         """The trials so far."""
         defaults, training = values_of(self.config, self.space), self.config.training
@@ -69,6 +68,7 @@ class Search:
             training.epochs,
         )
 
+    @cached_property
     def folds(self) -> list[Fold]:
         """What each trial learns from and is judged on."""
         lookbacks = self.space.get("lookback", (self.config.data.lookback,))
@@ -101,172 +101,58 @@ class Budget:
         return self.until is not None and time.time() >= self.until
 
 
-def work(search: Search, budget: Budget, progress: Progress, told: Callable[[TrialStore], None] | None = None) -> None:
+def work(search: Search, budget: Budget, engine: Engine, progress: Progress) -> None:
     """Work on trials until there are enough, or the time is over: what was left first.
 
     Args:
         search: What is searched.
         budget: How much of it; the defaults are tried however long that takes.
-        progress: Receives the progress of trainings.
-        told: Called after each trial.
+        engine: What computes the trials.
+        progress: Receives the progress of trainings, and a line of each trial.
     """
-    store, folds = search.store(), search.folds()
-    while not budget.is_over() or not store.finished():
-        with store.next_trial(budget.trials) as trial:
-            if trial is None:
-                return
-            config = configured(trial.params, search.config, search.asked)
-            of_all = "" if budget.trials is None else f" of {budget.trials}"
-            label, is_first = f"trial {trial.number + 1}{of_all}", trial.number == 0
-            try:
-                run_trial(store, trial, config, folds, progress, label, lambda: not is_first and budget.is_over())  # noqa: B023 - is called within
-            except TimeOver:
-                return
-        if told is not None:
-            told(store)
+    left = (budget.trials or _MOST) - len(search.store.finished())
+    task = partial(work_on_one, search, budget)
+    if left > 0 and engine.is_elsewhere and not search.store.finished():
+        next(engine.map(task, [0], progress, "trials"))  # the defaults, which the others are compared with
+        left -= 1
+    for _ in engine.map(task, range(left), progress, "trials"):
+        pass
+    search.store.tidy()
 
 
-@dataclass
-class Teller:
-    """Tells of each trial that is over.
-
-    Args:
-        progress: Receives a line of each.
-        trials: How many there will be; None if that is not known.
-        known: Trials that were over before.
-    """
-
-    progress: Progress
-    trials: int | None
-    known: set[int] = field(default_factory=set)
-
-    def __call__(self, store: TrialStore) -> None:
-        """Tell of those that are new."""
-        finished = store.finished()
-        new = [trial for trial in finished if trial.number not in self.known]
-        self.known |= {trial.number for trial in new}
-        for trial in new:
-            best = store.best()
-            tried = ", ".join(f"{name} {value_in_words(value)}" for name, value in trial.params.items())
-            came = str(trial.user_attrs.get(WHY)) if trial.value is None else f"error {trial.value:.4f}"
-            record = f"the best is trial {best.number + 1} with {best.value:.4f}"
-            record = "the best so far" if best.number == trial.number else record
-            what = "the defaults" if trial.number == 0 else tried
-            self.progress.note(f"trial {trial.number + 1}: {came}, {record}; {what}")
-
-
-def work_side_by_side(search: Search, budget: Budget, n_workers: int, progress: Progress, told: Teller) -> None:
-    """The same in several processes on one study, each with its share of the cores.
-
-    Raises:
-        ForecastError: If a worker does.
-        MachineError: If workers keep dying.
-    """
-    store, lost = search.store(), 0
-    workers = [Worker(search, budget, share) for share in _shares(n_workers)]
-    try:
-        while any(worker.is_alive() for worker in workers):
-            time.sleep(_SECONDS_BETWEEN)
-            told(store)
-            if budget.trials is not None:
-                progress.counted("trials", min(len(told.known), budget.trials - 1), budget.trials)
-            for number, worker in enumerate(workers):
-                if worker.is_alive() or worker.is_done():
-                    continue
-                lost += 1
-                if lost > _MOST_LOST:
-                    raise MachineError(
-                        f"{lost} workers have ended, the last with status {worker.status}.",
-                        "Perhaps there is too little memory for so many: try fewer workers.",
-                    )
-                workers[number] = Worker(search, budget, worker.cores)  # which goes on with the trial that was left
-        told(store)
-    finally:
-        if budget.trials is not None:
-            progress.counted("trials", budget.trials, budget.trials)
-        for worker in workers:
-            worker.close()
-
-
-class Worker:
-    """A process that works on a study. It ends when nothing is left at this end of its pipe, so also with this process.
+def work_on_one(search: Search, budget: Budget, number: int, progress: Progress) -> None:
+    """Work on a trial that was left, or on a new one; on none if there are enough, or the time is over.
 
     Args:
         search: What is searched.
         budget: How much of it.
-        cores: The numbers of those that it computes on.
+        number: Of the task, which decides nothing.
+        progress: Receives the progress of trainings, and a line of what came of them.
     """
-
-    def __init__(self, search: Search, budget: Budget, cores: set[int]) -> None:
-        self.cores = cores
-        self._pipe, its_end = Pipe()
-        program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({its_end.fileno()})"
-        with its_end:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[its_end.fileno()],
-                process_group=0,  # Ctrl-C is for this process alone
+    if budget.is_over() and search.store.finished():
+        return
+    with search.store.next_trial(budget.trials) as trial:
+        if trial is None:
+            return
+        config = configured(trial.params, search.config, search.asked)
+        label, is_first = f"trial {trial.number + 1}", trial.number == 0
+        label += "" if budget.trials is None else f" of {budget.trials}"
+        try:
+            run_trial(
+                search.store, trial, config, search.folds, progress, label, lambda: not is_first and budget.is_over()
             )
-        self._pipe.send((search, budget, cores))
-
-    @property
-    def status(self) -> int | None:
-        """How it ended."""
-        return self._process.poll()
-
-    def is_alive(self) -> bool:
-        """Whether it is at work."""
-        return self.status is None
-
-    def is_done(self) -> bool:
-        """Whether it ended because nothing is left to do.
-
-        Raises:
-            ForecastError: If it could not go on.
-        """
-        if self.status == 0:
-            return True
-        try:
-            error = self._pipe.recv() if self._pipe.poll() else None
-        except EOFError:
-            error = None
-        if isinstance(error, ForecastError):
-            raise error
-        return False
-
-    def close(self) -> None:
-        """End the process; what it was at goes on from its newest checkpoint."""
-        self._pipe.close()
-        self._process.kill()
-        self._process.wait()
+        except TimeOver:
+            return
+        progress.note(_what_came(search.store, trial.number))
 
 
-def serve(file_descriptor: int) -> None:
-    """What a worker does."""
-    with Connection(file_descriptor) as pipe:
-        search, budget, cores = pipe.recv()
-        if sys.platform == "linux":
-            os.sched_setaffinity(0, cores)  # before TensorFlow counts them
-        threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
-        try:
-            work(search, budget, NullProgress())
-        except ForecastError as error:
-            pipe.send(error)
-            os._exit(1)
-        os._exit(0)
-
-
-def _end_with_parent(pipe: Connection) -> None:
-    try:
-        pipe.recv()
-    except (EOFError, OSError):
-        os._exit(1)
-
-
-def _shares(n_workers: int) -> list[set[int]]:
-    """The cores of each worker."""
-    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
-    return [set(cores[number::n_workers]) or {cores[number % len(cores)]} for number in range(n_workers)]
+def _what_came(store: TrialStore, number: int) -> str:
+    """What came of a trial, in a line."""
+    trial, best = store.trials()[number], store.best()
+    error = error_of(trial)
+    parts = [str(trial.user_attrs.get(WHY)) if error is None else f"error {error:.4f}"]
+    if best is not None:
+        is_best = best.number == number
+        parts.append("the best so far" if is_best else f"the best is trial {best.number + 1} with {best.value:.4f}")
+    tried = ", ".join(f"{name} {value_in_words(value)}" for name, value in trial.params.items())
+    return f"trial {number + 1}: {', '.join(parts)}; {'the defaults' if number == 0 else tried}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,6 @@ from forecast.sources.sql import without_password
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
@@ -68,8 +68,7 @@ class TrialStore:
         epochs: int,
     ) -> None:
         optuna = import_optuna()
-        self.folder, self._is_local, self._seed = folder, address is None, seed
-        self._distributions = {name: _distribution(choices) for name, choices in space.items()}
+        self.folder, self._is_local, self._space, self._seed = folder, address is None, space, seed
         with self._alone():
             storage = _journal(folder / "journal.log") if address is None else _storage(address)
             pruner = optuna.pruners.MedianPruner(_LEAST_FINISHED, min(_FIRST_EPOCHS, epochs))
@@ -93,17 +92,10 @@ class TrialStore:
         """Those that are over: with an error, or stopped early."""
         return [trial for trial in self.trials() if trial.state.is_finished()]
 
-    def best(self) -> FrozenTrial:
-        """The trial of the lowest error; the earlier of two.
-
-        Raises:
-            ConfigError: If no trial has an error.
-        """
-        complete = [trial for trial in self.trials() if trial.state.name == "COMPLETE"]
-        if not complete:
-            whys = {str(trial.user_attrs.get("why")) for trial in self.finished()}
-            raise ConfigError(f"No trial came to its end: {'; '.join(sorted(whys))}", "Give other settings.")
-        return min(complete, key=lambda trial: float(trial.value or 0.0))
+    def best(self) -> FrozenTrial | None:
+        """The trial of the lowest error, the earlier of two; None if none has an error."""
+        errors = {trial.number: error for trial in self.trials() if (error := error_of(trial)) is not None}
+        return self.trials()[min(errors, key=errors.__getitem__)] if errors else None
 
     @contextmanager
     def next_trial(self, most: int | None) -> Iterator[Trial | None]:
@@ -121,9 +113,7 @@ class TrialStore:
                     trial = self.study.ask()
                     held.enter_context(locked(self._lock_of(trial.number), f"Trial {trial.number}"))
             if isinstance(trial, Trial):
-                self.study.sampler = self._sampler(trial.number)
-                for name, distribution in self._distributions.items():
-                    trial._suggest(name, distribution)
+                self._draw(trial)
             yield trial
 
     def tell(self, trial: Trial, error: float | None) -> None:
@@ -133,9 +123,25 @@ class TrialStore:
         with self._alone():
             self.study.tell(trial, error, TrialState.PRUNED if error is None else TrialState.COMPLETE)
 
+    def tidy(self) -> None:
+        """Delete the checkpoints of trials that are over, whose process was killed before it could."""
+        for trial in self.finished():
+            shutil.rmtree(self.checkpoints(trial.number), ignore_errors=True)
+
     def checkpoints(self, number: int) -> Path:
         """Where a trial has its checkpoints while it is under way."""
         return self.folder / "trials" / f"{number:04d}"
+
+    def _draw(self, trial: Trial) -> None:
+        """Draw what a trial tries, or what is missing of that if a process was killed while it drew."""
+        self.study.sampler = self._sampler(trial.number)
+        _ = trial.relative_params  # what the sampler draws together
+        for place, (name, choices) in enumerate(self._space.items(), start=1):
+            self.study.sampler = self._sampler(trial.number, place)  # what is drawn by itself, at random
+            if isinstance(choices, Between):
+                trial.suggest_float(name, choices.low, choices.high, step=choices.step, log=choices.step is None)
+            else:
+                trial.suggest_categorical(name, choices)
 
     def _left_trial(self, held: ExitStack) -> Trial | None:
         """A trial that no process works on any more."""
@@ -153,10 +159,10 @@ class TrialStore:
         self.checkpoints(number).mkdir(parents=True, exist_ok=True)
         return self.folder / "trials" / f"{number:04d}.lock"
 
-    def _sampler(self, number: int) -> BaseSampler:
+    def _sampler(self, *numbers: int) -> BaseSampler:
         from optuna.samplers import TPESampler
 
-        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self._seed, *numbers]).generate_state(1)[0])
         return TPESampler(n_startup_trials=_RANDOM, seed=seed)
 
     @contextmanager
@@ -166,6 +172,11 @@ class TrialStore:
         with open(self.folder / "trials.lock", "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def error_of(trial: FrozenTrial) -> float | None:
+    """The error of a trial; None of one without, whose value in Optuna is what it last reported."""
+    return trial.value if trial.state.name == "COMPLETE" else None
 
 
 def import_optuna() -> Any:
@@ -182,14 +193,6 @@ def import_optuna() -> Any:
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
-
-
-def _distribution(choices: Choices) -> BaseDistribution:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    if isinstance(choices, Between):
-        return FloatDistribution(choices.low, choices.high, log=choices.step is None, step=choices.step)
-    return CategoricalDistribution(choices)
 
 
 def _journal(path: Path) -> BaseStorage:

@@ -18,11 +18,13 @@ from forecast.commands.progress import ForwardingProgress, shown_by_default
 from forecast.commands.train import train as trainings
 from forecast.commands.tune.folds import has_room, rolling_folds, without_test
 from forecast.commands.tune.outcome import judge, summarise, trials_table
-from forecast.commands.tune.search import Budget, Search, Teller, work, work_side_by_side
+from forecast.commands.tune.search import Budget, Search, work
 from forecast.commands.tune.space import space_of
-from forecast.commands.tune.study import TrialStore, import_optuna
+from forecast.commands.tune.study import import_optuna
+from forecast.commands.tune.trial import WHY
 from forecast.config import Config, Settings, nest, settings_from_toml
 from forecast.data.panel import Panel
+from forecast.engines.tasks import Engine, ThisProcess
 from forecast.errors import ConfigError, phrase, setting
 from forecast.models.catalogue import configure
 from forecast.progress import Progress, StopRequested
@@ -91,7 +93,7 @@ def tune(
     trials: int | None = None,
     minutes: float | None = None,
     spans: int | None = None,
-    workers: int = 1,
+    engine: Engine | None = None,
     storage: str | None = None,
     run: str | None = None,
     runs_dir: Path | None = None,
@@ -112,7 +114,8 @@ def tune(
         trials: Trials of the whole search, the defaults among them; None for 50, or for as many as there is time for.
         minutes: How long to search, at most; None for as long as the trials take. The two trainings come on top.
         spans: Validation spans that each trial is judged on; None for three, or as many as the rows have room for.
-        workers: Processes that work on trials side by side. With one, a seed always finds the same.
+        engine: What works on trials side by side, one core each; None for one after the other, on all cores. Then a
+            seed always finds the same.
         storage: Address of an Optuna storage, such as ``sqlite:///studies.db``; None for a file beside the runs.
         run: Name of the best run, and with ``-defaults`` and ``.study`` at its end of the other run and the study.
         runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
@@ -127,7 +130,7 @@ def tune(
         MachineError: If Optuna is missing, its storage cannot be used, or another process searches the same.
     """
     progress = _Once(progress or shown_by_default())
-    for name, value in (("trials", trials), ("minutes", minutes), ("spans", spans), ("workers", workers)):
+    for name, value in (("trials", trials), ("minutes", minutes), ("spans", spans)):
         if value is not None and not value >= (0 if name == "minutes" else 1):
             raise ConfigError(f"{name}: must be at least 1. Received: {value}.", setting=name, value=value)
     import_optuna()
@@ -154,12 +157,14 @@ def tune(
             raise ConfigError("Every setting is given: nothing is left to search.", "Leave some of them out.")
         search = Search(study, storage, name, hidden, config, asked, space, len(folds))
         most = TRIALS if trials is None and minutes is None else trials
-        began = time.monotonic()
-        store = _search(
-            search, Budget(most, None if minutes is None else time.time() + 60 * minutes), workers, progress
-        )
+        began, until = time.monotonic(), None if minutes is None else time.time() + 60 * minutes
+        _tell_plan(search, progress)
+        work(search, Budget(most, until), engine or ThisProcess(), progress)
         seconds = time.monotonic() - began
-        best = store.best()
+        best = search.store.best()
+        if best is None:
+            whys = sorted({str(trial.user_attrs.get(WHY)) for trial in search.store.finished()})
+            raise ConfigError(f"No trial came to its end: {'; '.join(whys)}", "Give other settings.")
         keep = _Training(rows, panel, folder, progress, command)
         defaults = keep.trained(asked, config, name if best.number == 0 else f"{name}-defaults")
         tuned = defaults
@@ -167,7 +172,7 @@ def tune(
             found = search.config_of(best)
             tuned = keep.trained(_as_asked(found, asked), found, name)
         judged = judge(panel, tuned, defaults) if best.number > 0 else None
-        summary = summarise(search, store, panel, folds, judged, {"seconds": round(seconds, 1), "workers": workers})
+        summary = summarise(search, best, panel, judged, {"seconds": round(seconds, 1)})
         summary |= {"run": str(tuned.path), "defaults_run": str(defaults.path), "study": str(study)}
         write_atomically(study / "study.json", to_json(summary).encode())
         _write_page(study, summary, command)
@@ -203,21 +208,12 @@ def _begin(study: Path, folder: Path, name: str, overwrite: bool) -> None:
             )
 
 
-def _search(search: Search, budget: Budget, workers: int, progress: Progress) -> TrialStore:
-    store = search.store()
-    done = store.finished()
-    told = Teller(progress, budget.trials, {trial.number for trial in done})
-    progress.note(
-        f"each trial is judged on {search.n_spans} span{'s' if search.n_spans > 1 else ''} before the test span; its "
-        "error is in that of repeating the last value"
-    )
-    if done:
-        progress.note(f"going on after {len(done)} trials")
-    if workers > 1:
-        work_side_by_side(search, budget, workers, progress, told)
-    else:
-        work(search, budget, progress, told)
-    return store
+def _tell_plan(search: Search, progress: Progress) -> None:
+    """Say what trials are judged on, and how many there are already."""
+    spans = f"{search.n_spans} span{'s' if search.n_spans > 1 else ''}"
+    progress.note(f"each trial is judged on {spans} before the test span; its error is in that of the last value")
+    if done := len(search.store.finished()):
+        progress.note(f"going on after {done} trial{'s' if done > 1 else ''}")
 
 
 def _as_asked(config: Config, asked: Settings) -> Settings:
