@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,10 @@ from typer.testing import Result
 import forecast
 from forecast import DataError, Run
 from forecast.archive.due import LiveScores
+from forecast.archive.live import live_so_far
 from forecast.evaluation.significance import diebold_mariano
+from forecast.plots.results import RunResults
+from forecast.plots.run_report import _live
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,21 @@ def test_only_the_last_origins_are_scored_on_request(live: LiveScores, trained: 
     last = forecast.score(trained, later, last=5)
     assert last.due.cutoffs.tolist() == live.due.cutoffs[-5:].tolist()
     assert last.summary["n_points"] == 12
+
+
+def test_the_page_of_a_run_shows_them_without_the_rows(live: LiveScores, trained: Run) -> None:
+    again = live_so_far(trained)
+    assert again is not None
+    assert {**again.summary, "alarms": []} == {**live.summary, "alarms": []}
+    section = _live(cast(RunResults, SimpleNamespace(live=again)))
+    assert section is not None
+    assert section.title == "Since it went live"
+    assert section.sentences[0] == live.verdict
+
+
+def test_a_run_of_which_nothing_was_kept_has_no_such_section(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORECAST_ARCHIVE", raising=False)
+    assert live_so_far(trained) is None
 
 
 def test_a_notebook_and_a_page_show_them(live: LiveScores) -> None:
