@@ -12,6 +12,7 @@ from forecast.commands.options import (
     AddressOption,
     AsJson,
     EngineName,
+    Memory,
     OptionalSource,
     Quiet,
     RequireSkill,
@@ -47,6 +48,7 @@ def command(
             "(default: FORECAST_TRACK)",
         ),
     ] = None,
+    memory: Memory = None,
     group_by: Annotated[
         str | None,
         typer.Option(
@@ -100,8 +102,9 @@ def command(
             check_references(requirements, references_of(asked))
             typed = without_password(shlex.join(["forecast", *sys.argv[1:]]))
             if group_by is not None:
-                if require_skill or track or open_it:
-                    raise ConfigError("--require-skill, --track and --open are of one run, and --group-by makes many.")
+                if require_skill or track or open_it or memory:
+                    of_one = "--require-skill, --track, --memory and --open"
+                    raise ConfigError(f"{of_one} are of one run, and --group-by makes many.")
                 results = train_groups(
                     source,
                     asked,
@@ -127,6 +130,7 @@ def command(
                 overwrite=overwrite,
                 progress=progress,
                 track=track,
+                memory=memory,
                 engine=side_by_side,
                 command=typed,
             )
