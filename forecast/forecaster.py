@@ -137,7 +137,10 @@ class Forecaster:
         horizon = run.config.data.horizon
         if n_steps < horizon:
             what = f"A score needs {horizon} steps after those of the fit. Received: {max(n_steps, 0)}."
-            raise DataError(what, f"Give more rows, or a shorter {setting('horizon')}.")
+            advice = f"Give more rows, or a shorter {setting('horizon')}."
+            if n_steps <= 0:
+                advice = "Score rows that come later; a search splits by time with cv=TimeSeriesSplit()."
+            raise DataError(what, advice)
         return backtest(run, new_rows=panel, windows=n_steps - horizon + 1).metrics
 
     def _settings(self) -> Settings:

@@ -118,6 +118,7 @@ class TrainingContext:
         progress: Receives notes, warnings and progress.
         started: When the run's time began to count, by `time.monotonic`.
         starts: By the names of checkpoints, the weights and the moments of the networks that go on from them.
+        fit: Another `Fit`, such as one that draws its windows elsewhere.
     """
 
     prepared: Prepared
@@ -125,6 +126,7 @@ class TrainingContext:
     progress: Progress = field(default_factory=NullProgress)
     started: float = field(default_factory=time.monotonic)
     starts: Mapping[str, tuple[Arrays, Arrays]] = field(default_factory=dict)
+    fit: Callable[..., Fit] | None = None
 
     @cached_property
     def origin(self) -> str:
@@ -423,7 +425,7 @@ def fit_member(
     checkpoint = f"{network}.{number + 1}"
     weights, moments = context.starts.get(checkpoint, (None, {}))
     begin(keras_network, config, shape, prepared, windows, weights)
-    fit = Fit(keras_network, prepared, training, windows, epochs, twin, weights is not None)
+    fit = (context.fit or Fit)(keras_network, prepared, training, windows, epochs, twin, weights is not None)
     set_moments(keras_network, fit.optimizer, moments)
     saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)
     if saved is not None:
@@ -432,8 +434,7 @@ def fit_member(
             progress.warn(warning)
         fit.restore(arrays, state)
     title = f"{config.model} on every row" if network == "refit" else config.model
-    if training.ensemble > 1:
-        title += f" {number + 1}/{training.ensemble}"
+    title += f" {number + 1}/{training.ensemble}" * (training.ensemble > 1)
     off_cudnn = leaves_cudnn(config) if HAS_GPU and network == "model" else None
     if off_cudnn is not None:
         progress.note(off_cudnn)

@@ -22,6 +22,7 @@ if __name__ in ("__main__", "__mp_main__"):
 
 from honesty.claims import FALSE_PRAISE, TRUE_SKILL
 from honesty.coverage import LINEAR_COVERAGE, NETWORK_COVERAGE, PANEL_COVERAGE, SHIFT
+from honesty.drift import DELAY, FALSE_ALARM
 from honesty.evidence import POWER, SELECTION, SIZE
 from honesty.leaks import FALSE_ALARMS, LEAKS
 from honesty.panels import PANELS
@@ -40,6 +41,8 @@ TABLES: dict[str, Table] = {
     "panel-coverage": PANEL_COVERAGE,
     "leaks": LEAKS,
     "false-alarms": FALSE_ALARMS,
+    "drift": FALSE_ALARM,
+    "drift-delay": DELAY,
 }
 
 

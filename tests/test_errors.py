@@ -17,6 +17,11 @@ from forecast.models.catalogue import MODELS
 SERIES = pd.DataFrame({"ds": pd.date_range("2026-01-01", periods=3), "y": [1.0, 2.0, 3.0]})
 
 
+def _resolve(**settings: object) -> Callable[[], object]:
+    days = pd.DataFrame({"ds": pd.date_range("2024", periods=60), "a": range(60), "b": range(60)})
+    return lambda: forecast.resolve(forecast.configure(settings), forecast.read(days))
+
+
 def _read(**options: object) -> Callable[[], object]:
     return lambda: forecast.read(SERIES, forecast.ReadOptions(**options))  # type: ignore[arg-type]
 
@@ -33,6 +38,12 @@ def _read(**options: object) -> Callable[[], object]:
             lambda: forecast.ReadOptions(aggregate="men"),
             ("aggregate", "men", ("mean", "duration", "sum", "last", "max", "min")),
         ),  # type: ignore[arg-type]
+        (_resolve(target="c"), ("target", "c", ("a", "b"))),
+        (_resolve(target="a", covariates="c"), ("covariates", "c", ("a", "b"))),
+        (_resolve(target="a", known="c"), ("known", "c", ("a", "b"))),
+        (_resolve(target="a", static="c"), ("static", "c", ("a", "b"))),
+        (lambda: forecast.read(5), ("source", None, ())),  # type: ignore[arg-type]
+        (lambda: forecast.read("weather", forecast.ReadOptions(freq="h")), ("freq", "h", ())),
         (lambda: forecast.configure(validation=0.5, test=0.5), (None, None, ())),
         (_read(time_column="day"), ("time_column", "day", ("ds", "y"))),
         (_read(series_id="shop"), ("series_id", "shop", ("ds", "y"))),

@@ -15,7 +15,7 @@ import numpy as np
 from forecast.data.panel import Floats
 
 # From fewer blocks it cannot be told what is normal.
-FEWEST_BLOCKS = 20
+FEWEST_BLOCKS = 30
 
 # A false alarm comes once in so many blocks, which are days for hourly and daily rows, over all series of blocks that
 # are watched together.
@@ -25,8 +25,8 @@ BLOCKS_TO_FALSE_ALARM = 365
 # normal mean is only estimated, from n blocks, adds its own share.
 _ALLOWANCE, _OF_ESTIMATE = 0.25, 1.0
 
-# How much higher the threshold is than for independent blocks of a known distribution. By scripts/honesty/drift.py,
-# seeds 0 …: with it, no process that was simulated gives more than one false alarm a year.
+# How much higher the threshold is than for independent blocks of a known distribution. With it, no process of
+# scripts/honesty/drift.py gives more than one false alarm a year; with 1, those of two time scales and few blocks do.
 _THRESHOLD_FACTOR = 1.5
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecast.archive.cusum import FEWEST_BLOCKS, find_change
 from forecast.archive.due import Alarm, DueForecasts
+from forecast.archive.store import angles_of
 from forecast.data.bounds import TURN
 from forecast.data.clock import STEP, Clock, Times
 from forecast.data.panel import Floats, Panel
@@ -38,7 +39,7 @@ _LEAST_SHIFT = 0.5
 _LEAST = 1e-3
 
 
-def alarms_of(run: Run, due: DueForecasts, observed: Panel) -> list[Alarm]:
+def alarms_of(run: Run, due: DueForecasts, observed: Panel | None) -> list[Alarm]:
     """What has changed since this version of a run was trained, the earliest first; empty if nothing has.
 
     Args:
@@ -48,9 +49,11 @@ def alarms_of(run: Run, due: DueForecasts, observed: Panel) -> list[Alarm]:
             far as these are among them.
     """
     own = due.only(due.versions == run.version)
-    inputs = _watched_columns(run, observed)
+    inputs = [] if observed is None else _watched_columns(run, observed)
     streams = 2 + len(inputs)
-    alarms = [*_changed_losses(run, own, streams), *_changed_inputs(run, observed, inputs, streams)]
+    alarms = _changed_losses(run, own, streams)
+    if observed is not None:
+        alarms += _changed_inputs(run, observed, inputs, streams)
     return sorted(alarms, key=lambda alarm: alarm.noticed)
 
 
@@ -103,7 +106,8 @@ def _changed_losses(run: Run, due: DueForecasts, streams: int) -> list[Alarm]:
 def _points_of_test(run: Run, tested: pd.DataFrame, level: int | None) -> pd.DataFrame:
     """The points of the test span: cutoff, unique_id, loss, beside, outside."""
     model, clock = run.config.network.model, run.clock
-    y, angle = tested["y"], tested["unique_id"].isin(_angles(run))
+    names = tested["unique_id"].unique()
+    y, angle = tested["y"], tested["unique_id"].isin(names[angles_of(run, names.tolist())])
 
     def apart(column: str) -> pd.Series:
         error = y - tested[column]
@@ -137,10 +141,6 @@ def _points_of_due(due: DueForecasts, level: int | None) -> pd.DataFrame:
         "beside": np.abs(due.errors(_BESIDE)).ravel(),
         "outside": outside.ravel(),
     })  # fmt: skip
-
-
-def _angles(run: Run) -> list[str]:
-    return [name for name in run.metrics["naive_error"] if name.rpartition("/")[2] in run.config.data.circular]
 
 
 def _worst_series(normal: pd.DataFrame, since: pd.DataFrame, column: str) -> str:

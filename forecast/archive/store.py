@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from forecast.archive.database import Database, Execute, database_at
 from forecast.archive.due import REFERENCES, DueForecasts, Revision
-from forecast.data.bounds import TURN, bounds_of
-from forecast.data.clock import Times
+from forecast.data.bounds import TURN
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import count_targets, unique_ids_of
+from forecast.data.windows import Flags
 from forecast.errors import RunError, phrase
 from forecast.runs.files import damaged
 from forecast.runs.run import Run
@@ -133,15 +134,38 @@ class Archive:
         Raises:
             RunError: If nothing was ever kept, or the archive is damaged.
         """
-        data, own = self.run.config.data, _columns_of(self.run)
-        horizon, targets = data.horizon, observed.columns[: count_targets(data)]
-        circular = bounds_of(np.arange(observed.n_series), data).circular
+        targets = observed.columns[: count_targets(self.run.config.data)]
         where = {
             unique_id: (series, target)
             for series, unique_ids in enumerate(unique_ids_of(observed, targets))
             for target, unique_id in enumerate(unique_ids)
         }
+
+        def at(unique_ids: Sequence[str], times: Times) -> Floats:
+            return _observed_at(observed, [where[name] for name in unique_ids], times)
+
         span = {"since": -_LAST if since is None else _to_int(since), "last": _to_int(observed.times.max())}
+        return self._due(span, where, at)
+
+    def scored(self) -> DueForecasts:
+        """The forecasts as they were scored last, by the observations that are remembered; errors as of `due`."""
+        with self._transaction(writes=False) as execute:
+            rows = execute(_OBSERVED, {"run": self.run.name, "first": -_LAST, "last": _LAST})
+        remembered = {(row[0], row[1]): row[2] for row in rows}
+
+        def at(unique_ids: Sequence[str], times: Times) -> Floats:
+            steps = times.astype(np.int64).tolist()
+            pairs = zip(unique_ids, steps, strict=True)
+            y = [[remembered.get((name, step), np.nan) for step in of_one] for name, of_one in pairs]
+            return np.array(y, float).reshape(times.shape)
+
+        return self._due({"since": -_LAST, "last": _LAST}, {row[0] for row in rows}, at)
+
+    def _due(
+        self, span: Mapping[str, int], known: Collection[str], at: Callable[[Sequence[str], Times], Floats]
+    ) -> DueForecasts:
+        """The forecasts from some origins, of series that are known, by what was observed of them at these times."""
+        horizon, own = self.run.config.data.horizon, _columns_of(self.run)
         with self._transaction(writes=False) as execute:
             versions = {row[0]: row for row in execute(_VERSIONS, {"run": self.run.name})}
             rows = execute(_FORECASTS, {"run": self.run.name, **span})
@@ -150,7 +174,7 @@ class Archive:
         try:
             alike = {number: (row[3], json.loads(row[4])) == (horizon, own) for number, row in versions.items()}
             # Those of earlier rows than the training's last may have been learned by heart.
-            kept = [row for row in rows if row[2] in where and alike[row[0]] and row[1] >= versions[row[0]][2]]
+            kept = [row for row in rows if row[2] in known and alike[row[0]] and row[1] >= versions[row[0]][2]]
             sizes = {len(row[4]) for row in kept} - {4 * len(own) * horizon}
             values = np.frombuffer(b"".join(row[4] for row in kept), "<f4").reshape(-1, len(own), horizon).astype(float)
             cutoffs, issued = _to_times([row[1] for row in kept]), _to_times([row[3] for row in kept])
@@ -158,11 +182,11 @@ class Archive:
             sizes = {0}
         if sizes:
             raise damaged(f"The archive of {self.run.name}", "a row is not like those that are kept", "Move it away.")
-        times, y = _observations(observed, [where[row[2]] for row in kept], cutoffs, horizon)
-        angles = np.array([circular[where[row[2]]] for row in kept], bool)
+        unique_ids, times = [row[2] for row in kept], _steps_after(self.run.clock, cutoffs, horizon)
+        y, angles = at(unique_ids, times), angles_of(self.run, unique_ids)
         y = np.where(angles[:, None], y % TURN, y)
         found = DueForecasts(
-            unique_ids=np.array([row[2] for row in kept], object),
+            unique_ids=np.array(unique_ids, object),
             cutoffs=cutoffs,
             issued=issued,
             versions=np.array([versions[row[0]][1] for row in kept], np.int64),
@@ -171,7 +195,7 @@ class Archive:
             forecasts={name: values[:, column] for column, name in enumerate(own)},
             model=self.run.config.network.model,
             angles=angles,
-            passed_over=sum(row[2] in where for row in rows) - len(kept),
+            passed_over=sum(row[2] in known for row in rows) - len(kept),
         )
         return found.only(np.flatnonzero(~np.isnan(y).all(axis=1)))
 
@@ -269,20 +293,28 @@ def _version_row(run: Run) -> Row:
     }
 
 
-def _observations(
-    observed: Panel, places: Sequence[tuple[int, int]], cutoffs: Times, horizon: int
-) -> tuple[Times, Floats]:
-    """What the steps of some forecasts are for, and what was observed then; each [N, H].
+def angles_of(run: Run, unique_ids: Sequence[str]) -> Flags:
+    """Which of some series and targets of a run are angles."""
+    targets, circular = run.config.data.target, run.config.data.circular
+    names = targets * len(unique_ids) if len(targets) == 1 else [name.rpartition("/")[2] for name in unique_ids]
+    return np.array([name in circular for name in names], bool)
+
+
+def _steps_after(clock: Clock, cutoffs: Times, horizon: int) -> Times:
+    """The times of the H steps after each origin, [N, H]."""
+    origins, which = np.unique(cutoffs, return_inverse=True)
+    ahead = np.array([clock.future(origin, horizon) for origin in origins], "datetime64[us]")
+    return ahead.reshape(-1, horizon)[which]
+
+
+def _observed_at(observed: Panel, places: Sequence[tuple[int, int]], times: Times) -> Floats:
+    """What was observed at some times [N, H]; NaN where nothing was.
 
     Args:
         observed: Rows.
-        places: The series and the target of each forecast.
-        cutoffs: The origin of each.
-        horizon: H.
+        places: The series and the target of each forecast, [N].
+        times: The times.
     """
-    origins, which = np.unique(cutoffs, return_inverse=True)
-    ahead = np.array([observed.clock.future(origin, horizon) for origin in origins], "datetime64[us]")
-    times = ahead.reshape(-1, horizon)[which]
     y = np.full(times.shape, np.nan)
     series, targets = np.array(places, np.int64).reshape(-1, 2).T
     order = np.argsort(series, kind="stable")
@@ -292,7 +324,7 @@ def _observations(
         at = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
         seen = observed.values[rows][at, targets[of_series][:, None]]
         y[of_series] = np.where(own[at] == wanted, seen, np.nan)
-    return times, y
+    return y
 
 
 def _in_utc(times: pd.Index) -> NDArray[np.int64]:

@@ -524,7 +524,12 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
         )
     for name in named:
         if name not in data.known or name not in panel.texts:  # which are not numbers yet
-            panel.column(name)
+            try:
+                panel.column(name)
+            except DataError as error:
+                settings_of = {"target": targets, "static": data.static or (), "known": data.known}
+                error.setting = next((part for part, names in settings_of.items() if name in names), "covariates")
+                raise
     twice = [name for name in named if named.count(name) > 1]
     if twice:
         parts = ", ".join(map(setting, ("target", "covariates", "known")))

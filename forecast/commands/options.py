@@ -58,6 +58,10 @@ KnownForecasts = Annotated[
     typer.Option(metavar="FILE", help="Forecasts of inputs, with when each was issued. (default: the run's file)"),
 ]
 
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Hold at most 2GB, say, of the rows of a folder of Parquet files at a time."),
+]
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
 Keep = Annotated[
     bool,

@@ -189,3 +189,22 @@ class LabelledProgress(ForwardingProgress):
     def ended(self, network: str, fit: Training) -> None:
         """Forward the end, with the label."""
         super().ended(f"{network}, {self._label}", fit)
+
+
+class PartProgress(LabelledProgress):
+    """Forwards warnings with the name of a part before them, and no notes, which are alike for each of many parts.
+
+    Args:
+        progress: Receives it.
+        name: Such as that of a file.
+    """
+
+    def note(self, text: str) -> None:
+        """Pass over it."""
+
+    def warn(self, text: str) -> None:
+        """Forward a warning, with the part's name."""
+        super().warn(f"{self._label}: {rendered(text, 'shell')}")
+
+    def resumable(self, command: str) -> None:
+        """Pass over it: the whole is continued, not the part."""

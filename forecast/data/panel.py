@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -173,9 +174,17 @@ class Panel(Shown):
             values=self.values[rows],
             times=self.times[rows],
             texts={name: replace(text, codes=text.codes[rows]) for name, text in self.texts.items()},
+            coded={name: raw[rows] for name, raw in self.coded.items()},
             series_ids=tuple(self.series_ids[number] for number in order),
             offsets=(0, *np.cumsum([len(span) for span in spans]).tolist()),
         )
+
+    def named(self, series_ids: Sequence[str]) -> Panel:
+        """The series of these names, in this order; the panel itself if it does not have them all, or no others."""
+        numbers = {name: number for number, name in enumerate(self.series_ids)}
+        if tuple(series_ids) == self.series_ids or not set(series_ids) <= numbers.keys():
+            return self
+        return self.of_series(np.array([numbers[name] for name in series_ids]))
 
     def between(self, first: np.datetime64, last: np.datetime64) -> Panel:
         """The rows from one time to another, both included; a series may be left without rows."""

@@ -44,8 +44,9 @@ class Tail:
     def fit(cls, errors: Floats) -> Tail:
         """The upper tail of errors, ascending, [n].
 
-        It is never lighter than an exponential, and one standard error heavier than it was measured: a tail that is
-        taken for too light makes discoveries of usual rows.
+        It is never lighter than an exponential, and half a standard error heavier than it was measured: a tail that is
+        taken for too light makes discoveries of usual rows. Chosen by simulation: so the errors of normal, Laplace and
+        Student's distributions with 4 and 6 degrees of freedom are beyond their thousandth part about as often as that.
         """
         n = len(errors)
         k = max(int(_TAIL_SHARE * n), min(_FEWEST, n // 2))
@@ -56,7 +57,7 @@ class Tail:
             return cls(start, (k + 1) / (n + 1), 0.0, 0.0)
         weighted = float(((1 - (np.arange(1, k + 1) - 0.35) / k) * excess).mean())
         shape = max(0.0, min(2 - mean / max(mean - 2 * weighted, 1e-3 * mean), 0.9))
-        shape += (1 + shape) / np.sqrt(k)
+        shape += (1 + shape) / (2 * np.sqrt(k))
         return cls(start, (k + 1) / (n + 1), mean * max(1 - shape, 0.1), shape)
 
     def beyond(self, errors: Floats) -> Floats:
@@ -80,49 +81,59 @@ class Tail:
 
 
 @dataclass(frozen=True)
+class OneSided:
+    """How probable it is that a value is at least so large.
+
+    Args:
+        values: Those that were seen, ascending, [n].
+        tail: Their upper tail.
+    """
+
+    values: Floats
+    tail: Tail
+
+    @classmethod
+    def fit(cls, ordered: Floats) -> OneSided:
+        """That of values, ascending, [n]."""
+        return cls(ordered, Tail.fit(ordered))
+
+    def p_values(self, values: Floats) -> Floats:
+        """The share of values beyond these: up to the outermost that was seen at least the rank's, then the tail's."""
+        n = len(self.values)
+        of_rank = (n - np.searchsorted(self.values, values, "left") + 1) / (n + 1)
+        of_tail = self.tail.beyond(values)
+        in_tail = np.where(values > self.values[-1], of_tail, np.maximum(of_tail, of_rank))
+        return np.where(values > self.tail.start, in_tail, of_rank)
+
+    def end(self, p: float) -> float:
+        """The value that so small a share lies beyond."""
+        rank = int(p * (len(self.values) + 1))
+        return max(self.tail.end(p), float(self.values[-rank])) if rank else self.tail.end(p)
+
+
+@dataclass(frozen=True)
 class ErrorDistribution:
     """The distribution of errors in multiples of their size.
 
     Args:
-        errors: Ascending, [n].
-        low: The tail of the negative ones, turned over.
-        high: That of the positive ones.
+        below: That of the errors turned over.
+        above: That of the errors.
     """
 
-    errors: Floats
-    low: Tail
-    high: Tail
+    below: OneSided
+    above: OneSided
 
     @classmethod
     def fit(cls, errors: Floats) -> ErrorDistribution:
         """That of some errors [n], of which NaN tells nothing; at least `FEWEST_ERRORS` must be left."""
         ordered = np.sort(errors[~np.isnan(errors)])
-        return cls(ordered, Tail.fit(-ordered[::-1]), Tail.fit(ordered))
+        return cls(OneSided.fit(-ordered[::-1]), OneSided.fit(ordered))
 
     def p_values(self, errors: Floats) -> Floats:
-        """How probable an error so far to its side, or farther, is: two-sided, NaN of NaN.
-
-        Up to the outermost error that was seen it is never below the rank's, and beyond it is the tail's.
-        """
-        n = len(self.errors)
-        above = (n - np.searchsorted(self.errors, errors, "left") + 1) / (n + 1)
-        below = (np.searchsorted(self.errors, errors, "right") + 1) / (n + 1)
-        one_sided = (
-            _with_tail(above, self.high, errors, self.errors[-1]),
-            _with_tail(below, self.low, -errors, -self.errors[0]),
-        )
-        p = np.minimum(1.0, 2 * np.minimum(*one_sided))
+        """How probable an error so far to its side, or farther, is: two-sided, NaN of NaN."""
+        p = np.minimum(1.0, 2 * np.minimum(self.below.p_values(-errors), self.above.p_values(errors)))
         return np.where(np.isnan(errors), np.nan, p)
 
     def ends(self, p: float) -> tuple[float, float]:
         """The two errors whose p-value is ``p``; a small one, that lies in the tails."""
-        rank = int(p / 2 * (len(self.errors) + 1))
-        low, high = -self.low.end(p / 2), self.high.end(p / 2)
-        return (min(low, self.errors[rank - 1]), max(high, self.errors[-rank])) if rank else (low, high)
-
-
-def _with_tail(of_rank: Floats, tail: Tail, errors: Floats, outermost: float) -> Floats:
-    """One-sided p-values of errors by their rank, and by the tail where they lie in it."""
-    of_tail = tail.beyond(errors)
-    in_tail = np.where(errors > outermost, of_tail, np.maximum(of_tail, of_rank))
-    return np.where(errors > tail.start, in_tail, of_rank)
+        return -self.below.end(p / 2), self.above.end(p / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -14,12 +15,12 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, forecasts_in_units
 from forecast.data.windows import Flags, Ints, count_set, fewest_of, median
 from forecast.model import Model
-from forecast.outliers.usual import UsualErrors, leads_of, medians_of
+from forecast.outliers.usual import UsualErrors, leads_of
 from forecast.outliers.watch import Watch
 from forecast.progress import Progress
 
 # Rows before the first judged one from which the recent size of the errors is learned: twice its half-life.
-_WARM_UP = 100
+WARM_UP = 100
 
 # Forecasts that are made at once: few after a suspect row, for the next may be one too and would make them void; then
 # twice as many each time.
@@ -94,7 +95,7 @@ def judge_rows(
     rows: Rows,
     model: Model,
     config: DataConfig,
-    usual: list[UsualErrors],
+    usual: Sequence[UsualErrors | None],
     judged: Flags,
     stuck: Flags,
     progress: Progress,
@@ -105,7 +106,7 @@ def judge_rows(
         rows: Of `with_rows_ahead`.
         model: A run's model.
         config: The run's data configuration.
-        usual: The usual errors of each series.
+        usual: The usual errors of each series; None for one that is not judged.
         judged: Which rows are judged, [T].
         stuck: Where a sensor is stuck, [T, D].
         progress: Receives how many rows are done.
@@ -114,9 +115,9 @@ def judge_rows(
     for series in range(rows.panel.n_series):
         own = rows.panel.rows(series)
         chosen = own.start + np.flatnonzero(judged[own])
-        if len(chosen):
-            first = max(own.start, int(chosen[0]) - max(walk.far, _WARM_UP))
-            walk.over(range(first, int(chosen[-1]) + 1), Watch(usual[series], rows.bounds.circular[series]))
+        if len(chosen) and (of_series := usual[series]) is not None:
+            first = max(own.start, int(chosen[0]) - max(walk.far, WARM_UP))
+            walk.over(range(first, int(chosen[-1]) + 1), Watch(of_series, rows.bounds.circular[series]))
             done += len(chosen)
             progress.counted("judging rows", done, int(judged.sum()))
     return walk.found
@@ -128,7 +129,7 @@ class _Walk:
     def __init__(self, rows: Rows, model: Model, config: DataConfig, stuck: Flags) -> None:
         self._rows, self._model, self._stuck = rows, model, stuck
         self._cleaned, self._usable = _CleanedRows(rows), _usable_lookbacks(rows, config)
-        self._medians, self.far = medians_of(rows, config.season), int(leads_of(config)[-1])
+        self.far = int(leads_of(config)[-1])
         shape = (rows.panel.n_rows, rows.n_targets)
         self.found = JudgedRows(*(np.full(shape, np.nan) for _ in fields(JudgedRows)))
 
@@ -162,7 +163,7 @@ class _Walk:
     def _judge(self, row: int, ahead: Floats, watch: Watch) -> bool:
         """Judge a row, and say whether it changes what is fed of rows up to it."""
         y = self._rows.observed(np.array(row))
-        judgement = watch.judge(y, np.vstack([ahead, self._medians[row]]), self._stuck[row])
+        judgement = watch.judge(y, ahead[0], ahead[1], self._stuck[row])
         for name, values in vars(self.found).items():
             values[row] = getattr(judgement, name)
         for target in np.flatnonzero(judgement.suspect & np.isfinite(judgement.expected)).tolist():

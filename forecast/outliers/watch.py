@@ -30,13 +30,13 @@ class Judgement:
     """What is said of one row, for each of D targets.
 
     Args:
-        expected: What was forecast one step ahead, or else far ahead, or by the season.
-        low: The lower end of what is usual, within which 99 of 100 rows lie.
-        high: The upper end.
-        p: How improbable the row was, by all expectations together; NaN where it was not observed or not expected.
+        expected: What was forecast one step ahead, or far ahead where that is not known.
+        low: The ends of what is usual, which 99 of 100 rows lie within.
+        high: The other end.
+        p: How improbable the row was, by both forecasts together; NaN where it was not observed or not forecast.
         near: The same one step ahead.
-        far: The same by the least probable of the others.
-        above: Whether it lies above what the last of these expected.
+        far: The same far ahead.
+        above: Whether it lies above what was expected far ahead, or one step ahead where that is not known.
         suspect: Whether what was expected should be fed in its place.
         believed: How many rows before it, which were suspect, are to be fed as they were after all; 0 for none.
     """
@@ -59,7 +59,7 @@ class Watch:
     Args:
         usual: The usual errors.
         circular: Which targets are angles, [D].
-        size: The recent size of the errors of the three expectations, [3, D].
+        size: The recent size of errors one step and far ahead, [2, D].
         n_suspect: How many of the last rows in sequence were suspect, [D].
     """
 
@@ -69,67 +69,56 @@ class Watch:
     n_suspect: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
-        ends = [[one.ends(_SHOWN) for one in by_target] for by_target in self.usual.distributions]
-        self._ends = np.moveaxis(np.array(ends), -1, 0)  # low and high: [2, 3, D]
+        self._ends = np.array([[one.ends(_SHOWN) for one in both] for both in (self.usual.near, self.usual.far)])
+        self._ends = np.moveaxis(self._ends, -1, 0)  # [low and high, near and far, D]
         if not len(self.size):
-            self.size, self.n_suspect = self.usual.sizes.copy(), np.zeros(len(self.circular), np.int64)
+            self.size = self.usual.sizes[[0, -1]].copy()
+            self.n_suspect = np.zeros(len(self.circular), np.int64)
 
-    def judge(self, y: Floats, expected: Floats, stuck: Flags) -> Judgement:
+    def judge(self, y: Floats, near: Floats, far: Floats, stuck: Flags) -> Judgement:
         """Judge the next row.
 
         Args:
             y: Observed, [D]; NaN where nothing was.
-            expected: What was expected one step ahead, far ahead and by the season, [3, D]; NaN where nothing was.
+            near: Forecast one step ahead, [D]; NaN where there is none.
+            far: Forecast far ahead, [D].
             stuck: Whether its sensor is known to be stuck, so that what it says is not fed.
         """
-        targets = np.arange(len(y))
-        growth = np.ones_like(expected)
-        growth[0] = self.usual.growth[self.n_suspect, targets]
-        sizes = self.size * growth
-        errors = self._errors(y, expected)
+        usual, targets = self.usual, range(len(y))
+        growth = usual.sizes[self.n_suspect, targets] / usual.sizes[0]
+        sizes = np.stack([self.size[0] * growth, self.size[1]])
+        errors = np.stack([self._errors(y, near), self._errors(y, far)])
         scaled = errors / sizes
-        p = np.array([
-            [one.p_values(error) for one, error in zip(by_target, of_lead, strict=True)]
-            for by_target, of_lead in zip(self.usual.distributions, scaled, strict=True)
-        ])  # fmt: skip
-        p[2, ~self.usual.has_season] = np.nan
+        p = np.stack([[usual.near[d].p_values(scaled[0, d]), usual.far[d].p_values(scaled[1, d])] for d in targets], 1)
         suspect = (p[0] < _SUSPECT) | stuck
         believed = np.where((self.n_suspect + 1 >= MOST_SUSPECT) & suspect & ~stuck, self.n_suspect, 0)
         suspect &= believed == 0
-        counted = np.minimum(self.n_suspect + 1, MOST_SUSPECT)
-        self.n_suspect = np.where(suspect, counted, np.where(np.isnan(y), self.n_suspect, 0))
-        self.size = updated_size(self.size, self.usual.sizes, np.where(stuck, np.nan, np.abs(errors) / growth))
-        first = np.argmin(np.isnan(expected), axis=0)  # of what is known the nearest
-        last = 2 - np.argmin(np.isnan(p[::-1]), axis=0)
-        low, high = self._ends[:, first, targets] * sizes[first, targets]
-        nearest = expected[first, targets]
-        return Judgement(
-            nearest,
-            self._moved(nearest, low),
-            self._moved(nearest, high),
-            _together(p),
-            p[0],
-            np.fmin(p[1], p[2]),
-            errors[last, targets] > 0,
-            suspect,
-            believed,
+        self.n_suspect = np.where(
+            suspect, np.minimum(self.n_suspect + 1, MOST_SUSPECT), np.where(np.isnan(y), self.n_suspect, 0)
         )
+        absolute = np.abs(errors) / np.stack([growth, np.ones_like(growth)])
+        self.size = updated_size(self.size, usual.sizes[[0, -1]], np.where(stuck, np.nan, absolute))
+        shown = np.where(np.isnan(near), 1, 0)
+        low, high = self._ends[:, shown, targets] * sizes[shown, targets]
+        expected = np.where(np.isnan(near), far, near)
+        direction = np.where(np.isnan(errors[1]), errors[0], errors[1])
+        return Judgement(
+            expected, self._moved(expected, low), self._moved(expected, high), _together(p), p[0], p[1],
+            direction > 0, suspect, believed,
+        )  # fmt: skip
 
-    def _errors(self, y: Floats, expected: Floats) -> Floats:
+    def _errors(self, y: Floats, forecast: Floats) -> Floats:
         if self.usual.logged:
-            return np.asarray(np.log(y) - np.log(expected))
-        error = y - expected
+            return np.asarray(np.log(y) - np.log(forecast))
+        error = y - forecast
         return np.where(self.circular, (error + TURN / 2) % TURN - TURN / 2, error)
 
-    def _moved(self, expected: Floats, error: Floats) -> Floats:
-        return expected * np.exp(error) if self.usual.logged else expected + error
+    def _moved(self, forecast: Floats, error: Floats) -> Floats:
+        return forecast * np.exp(error) if self.usual.logged else forecast + error
 
 
 def _together(p: Floats) -> Floats:
-    """One p-value of several of the same row [n, D], [D]; valid where they depend positively (Simes 1986).
-
-    Those that are NaN do not count; NaN where all are.
-    """
-    ordered = np.sort(p, axis=0)  # NaN last
-    count = (~np.isnan(p)).sum(axis=0)
-    return np.fmin.reduce(ordered * count / np.arange(1, len(p) + 1)[:, None], axis=0)
+    """One p-value of two of the same row [2, D], [D]: valid where they depend on each other positively (Simes 1986)."""
+    least, most = np.fmin(p[0], p[1]), np.fmax(p[0], p[1])
+    both = ~np.isnan(p).any(axis=0)
+    return np.where(both, np.minimum(2 * least, most), least)

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from forecast.archive.due import LiveScores
 from forecast.data.bounds import TURN
 from forecast.data.clock import Clock
 from forecast.data.prepare import Prepared, Rows
@@ -69,6 +70,7 @@ class RunResults:
         histories: Losses by epoch of each network, by its column.
         forecast: The newest forecast.
         explained: What was found inside its network; None if ``forecast explain`` has not been run.
+        live: How it has done since it went live; None if no forecast of it was kept and scored.
         drawn: What of its plots has been drawn, by `forecast.plots.run_report.draw_part`; what is absent is drawn when
             it is needed.
     """
@@ -81,6 +83,7 @@ class RunResults:
     histories: Mapping[str, pd.DataFrame]
     forecast: pd.DataFrame
     explained: Explained | None = None
+    live: LiveScores | None = None
     drawn: dict[Part, Any] = field(default_factory=dict, init=False)  # so that a changed copy has drawn nothing
 
     @property

@@ -22,6 +22,7 @@ from forecast.plots.findings import (
     steps_that_differ,
 )
 from forecast.plots.footnotes import coverage_notes, footnotes
+from forecast.plots.live_plot import live_section
 from forecast.plots.lost_windows import lost_windows_in_words
 from forecast.plots.many_series import lookup_of, tables_by_series
 from forecast.plots.members import ensemble_in_words, member_table
@@ -219,6 +220,11 @@ def _forecast(run: RunResults) -> Section:
     )
 
 
+def _live(run: RunResults) -> Section | None:
+    """How the forecasts that were kept did."""
+    return None if run.live is None else live_section(run.live)
+
+
 def _origins(run: RunResults) -> Section:
     """The test span, and forecasts from typical, best and worst cut-offs."""
     name = model_name(run.model)
@@ -411,6 +417,7 @@ def _reproduction(run: RunResults) -> Section:
 SECTIONS: dict[str, Callable[[RunResults], Section | None]] = {
     "scores": _scores,
     "forecast": _forecast,
+    "live": _live,
     "origins": _origins,
     "errors": _errors,
     "calibration": _calibration,

@@ -221,6 +221,16 @@ class _Update(TypedDict, total=False):
 
 
 @_exact
+class _Parts(TypedDict):
+    folder: str
+    memory: Count
+    bytes: Count
+    files: Count
+    sampled: Count
+    sets: Count
+
+
+@_exact
 class _Manifest(TypedDict, total=False):
     schema: int
     version: Annotated[int, Field(ge=1)]
@@ -234,6 +244,7 @@ class _Manifest(TypedDict, total=False):
     asked: dict[str, dict[str, Any]]
     title: str
     data: _Data
+    parts: _Parts  # of a panel that is larger than memory
     python: str
     platform: str
     versions: dict[str, str]

@@ -58,7 +58,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
-    panel = read(current, run.read_options)
+    panel = read(current, run.read_options).named(run.data["series_ids"])  # of a source of many groups, its own
     if panel.clock.freq == run.clock.freq:  # a run of an earlier version shows its times without a zone
         panel = replace(panel, clock=run.clock)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:

@@ -12,10 +12,10 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from forecast.config import ReadOptions
+from forecast.config import FOUND, ReadOptions
 from forecast.data.panel import Panel
 from forecast.data.words import as_decided
-from forecast.errors import DataError, Sentence, phrase, quote, setting
+from forecast.errors import ConfigError, DataError, Sentence, phrase, quote, setting
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.formulas import with_derived
@@ -70,6 +70,7 @@ def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> P
     """The same without public holidays."""
     named = load_dataset(str(source)) if is_built_in(source) else named_together(source)
     if isinstance(named, Panel):
+        _refuse_forms(named, options)
         panel = _masked(_altered(named, alter), options)
         panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
         return with_derived(panel, options.derived) if options else panel
@@ -160,6 +161,23 @@ def _altered(panel: Panel, alter: Alter | None) -> Panel:
     return replace(
         panel, values=values, issues=issues, coded={name: values[:, panel.column(name)] for name in panel.coded}
     )
+
+
+# What is asked of the rows of a panel: what else options say is of how a file or frame is written.
+_OF_PANELS = {*FOUND, "missing", "spikes", "known_forecasts", "issue_delay", "holidays", "keep_sentinels"}
+
+
+def _refuse_forms(panel: Panel, options: ReadOptions | None) -> None:
+    """Refuse what options say of how rows are written, where they are a panel; those of a run have been heeded."""
+    if options is None or options.codes is not None:
+        return
+    for name, value in options.model_dump(exclude_defaults=True, exclude=_OF_PANELS).items():
+        raise ConfigError(
+            f"{setting(name)} says how a file or a frame is read; {panel.name} is read already.",
+            "Leave it out, or give the rows as a file or a frame.",
+            setting=name,
+            value=value,
+        )
 
 
 def _masked(panel: Panel, options: ReadOptions | None) -> Panel:

@@ -119,7 +119,7 @@ def as_frame(source: Frames) -> pd.DataFrame:
         return pd.DataFrame({name: list(column) for name, column in columns.items()})
     except (TypeError, ValueError):
         listed = ", ".join(map(quote, list(map(str, source))[:5]))
-        raise DataError(f"{listed} are neither frames nor columns of one length.", _TAKEN) from None
+        raise DataError(f"{listed} are neither frames nor columns of one length.", _TAKEN, setting="source") from None
 
 
 def like(source: object, results: pd.DataFrame) -> Any:
@@ -201,7 +201,7 @@ def _of_arrays(source: object) -> pd.DataFrame:
         named = index.rename("step" if pd.api.types.is_integer_dtype(index) else "time")
         return pd.DataFrame(array, named, columns=["value"] if array.ndim == 1 else None)
     except (TypeError, ValueError):
-        raise DataError(f"A value of type {type(source).__name__} is no table.", _TAKEN) from None
+        raise DataError(f"A value of type {type(source).__name__} is no table.", _TAKEN, setting="source") from None
 
 
 def _stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

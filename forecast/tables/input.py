@@ -194,6 +194,11 @@ def series_keys(series_id: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, series_id.split(","))))
 
 
+def key_part(text: str) -> str:
+    """A part of a name whose parts are joined by slashes: its own are marked, so that no two names become one."""
+    return text.replace("\\", "\\\\").replace("/", "\\/")
+
+
 def call_to_read(path: str, attempt: Mapping[str, object] | None = None, **settings: object) -> str:
     """The command, or the call in Python, that reads a path with these settings; of no path, a DataFrame.
 

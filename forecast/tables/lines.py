@@ -12,7 +12,7 @@ from forecast.errors import DataError, quote
 from forecast.tables.columns import SERIES_IDS, checked
 from forecast.tables.explain import look_at_row
 from forecast.tables.find_times import find_steps, find_times
-from forecast.tables.input import Dialect, Input, series_keys
+from forecast.tables.input import Dialect, Input, key_part, series_keys
 from forecast.tables.notation import parse_as, parse_numbers, without_words
 from forecast.tables.numbers import given_marks
 from forecast.tables.structure import named_delimiter
@@ -116,7 +116,8 @@ class LineReader:
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
                 look_at_row(table, 0),
             )
-        series = "/".join(cells[self.names.index(key)].strip() for key in self._keys)
+        parts = [cells[self.names.index(key)].strip() for key in self._keys]
+        series = "/".join(map(key_part, parts)) if len(parts) > 1 else "".join(parts)
         tz = None if zoned.tz is None or zoned.whole_days else "UTC"
         values = np.concatenate([self._values(table, name) for name in self._columns])
         if self._is_wide:

@@ -108,9 +108,12 @@ def _nameless(table: Table, position: int, where: str) -> DataError:
     may_be_time = infer_form(texts) or infer_count(texts)
     first = quote(cells[0].as_py())
     is_only = len(table.names) == 2 and not may_be_time
+    is_title = 2 * sum(not other or other.startswith("Unnamed: ") for other in table.names) > len(table.names)
+    below = source.call(skip_rows=source.given.get("skip_rows", 0) + 1)
     return DataError(
         f"{where}: column {position + 1} of {len(table.names)} has no name; its first cell is {first}.",
-        f"It is the time: {source.call(time_column=name)}\n" * bool(may_be_time)
+        f"This line is a title, and the next has the names: {below}\n" * is_title
+        + f"It is the time: {source.call(time_column=name)}\n" * bool(may_be_time)
         + (f"It is the value: {source.call(columns=(name,))}" if is_only else source.without(name)),
     )
 

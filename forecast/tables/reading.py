@@ -116,13 +116,18 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     return Columns(replace(table, columns=()), time, series_id, measured)
 
 
+def _marked(cells: pa.Array) -> pa.Array:
+    """Each cell as by `key_part`."""
+    return pc.replace_substring(pc.replace_substring(cells, "\\", "\\\\"), "/", "\\/")
+
+
 def _with_keys(table: Table, series_id: str | None) -> Table:
     """The table with the columns that together name its series, such as ``store,item``, joined into one."""
     keys = series_keys(series_id or "")
     if series_id in table.names or len(keys) < 2 or not set(keys) <= set(table.names):
         return table
     cells = [pc.utf8_trim_whitespace(as_text(table[key])) for key in keys]
-    joined = pc.binary_join_element_wise(*cells, "/")
+    joined = pc.binary_join_element_wise(*map(_marked, cells), "/")
     for some in cells:  # a part that is missing is no name
         joined = pc.if_else(pc.equal(some, ""), "", joined)
     kept = [i for i, name in enumerate(table.names) if name not in keys]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from forecast.config import TrainingConfig
 from forecast.data.panel import Arrays
-from forecast.data.prepare import Prepared
-from forecast.data.windows import Windows, median
+from forecast.data.prepare import Prepared, Rows
+from forecast.data.windows import Ints, Windows, median
 from forecast.data.words import UNKNOWN
 from forecast.errors import ConfigError, RunError
 from forecast.models.backends.keras import KerasRuntime, gather, input_specs
@@ -177,12 +177,16 @@ class Fit:
         self._ahead = {step + 1: self._gatherer.submit(self._gathered, step + 1)}
         return batch
 
+    def _drawn(self, step: int) -> tuple[Rows, Ints]:
+        """Rows, and the first ones of the windows of a step among them, [B]."""
+        return self._rows, self.order.starts(step)
+
     def _gathered(self, step: int) -> Any:
-        starts, share, hidden = self.order.starts(step), self.config.hide_values, None
+        (rows, starts), share, hidden = self._drawn(step), self.config.hide_values, None
         if self.shape.masked and share:
             chance = np.random.default_rng([self.config.seed, step]).random
             hidden = chance((len(starts), self.shape.lookback, self.shape.measured), np.float32) < share
-        return gather(self._rows, starts, self.shape, hidden)
+        return gather(rows, starts, self.shape, hidden)
 
     def _diverged(self, sign: str) -> ConfigError:
         return ConfigError(
@@ -362,7 +366,9 @@ class Fit:
 
     def _state(self) -> list[Any]:
         # Keras does not count the states that a stateful layer carries among its variables.
-        carried = [state for layer in self.network.layers if _is_stateful(layer) for state in layer.states]
+        carried = [
+            state for layer in self.network.layers if getattr(layer, "stateful", False) for state in layer.states
+        ]
         return [*self.network.variables, *carried]
 
     def restore(self, arrays: Arrays, state: TrainingState) -> None:
@@ -392,12 +398,8 @@ def _assign(network: keras.Model, values: list[NDArray[Any]]) -> None:
 
 def _reset_states(network: keras.Model) -> None:
     for layer in network.layers:
-        if _is_stateful(layer):
+        if getattr(layer, "stateful", False):
             layer.reset_states()
-
-
-def _is_stateful(layer: Any) -> bool:
-    return bool(getattr(layer, "stateful", False))
 
 
 def learning_rate(step: int, total: int, config: TrainingConfig) -> float:

@@ -150,7 +150,7 @@ def test_independent_blocks_cross_the_threshold_once_in_the_stated_time() -> Non
 
 
 def test_too_few_normal_blocks_tell_nothing() -> None:
-    assert find_change(np.arange(19.0), np.full(50, 100.0)) is None
+    assert find_change(np.arange(29.0), np.full(50, 100.0)) is None
     change = find_change(np.random.default_rng(0).normal(size=200), np.r_[np.zeros(10), np.full(20, 2.0)])
     assert change is not None
     assert (change.began, change.rises) == (10, True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -12,9 +14,12 @@ import pytest
 from typer.testing import Result
 
 import forecast
-from forecast import DataError, Run
+from forecast import ConfigError, DataError, Run
 from forecast.archive.due import LiveScores
+from forecast.archive.live import live_so_far
 from forecast.evaluation.significance import diebold_mariano
+from forecast.plots.results import RunResults
+from forecast.plots.run_report import _live
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,25 @@ def test_only_the_last_origins_are_scored_on_request(live: LiveScores, trained: 
     last = forecast.score(trained, later, last=5)
     assert last.due.cutoffs.tolist() == live.due.cutoffs[-5:].tolist()
     assert last.summary["n_points"] == 12
+    since = forecast.score(trained, later, since="2007-11-01")
+    assert since.due.cutoffs.tolist() == last.due.cutoffs.tolist()
+    with pytest.raises(ConfigError, match="since takes a time"):
+        forecast.score(trained, later, since="soon")
+
+
+def test_the_page_of_a_run_shows_them_without_the_rows(live: LiveScores, trained: Run) -> None:
+    again = live_so_far(trained)
+    assert again is not None
+    assert {**again.summary, "alarms": []} == {**live.summary, "alarms": []}
+    section = _live(cast(RunResults, SimpleNamespace(live=again)))
+    assert section is not None
+    assert section.title == "Since it went live"
+    assert section.sentences[0] == live.verdict
+
+
+def test_a_run_of_which_nothing_was_kept_has_no_such_section(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORECAST_ARCHIVE", raising=False)
+    assert live_so_far(trained) is None
 
 
 def test_a_notebook_and_a_page_show_them(live: LiveScores) -> None:
@@ -88,7 +112,7 @@ def test_the_command_shows_draws_and_demands(
     drawn = ("--plot", tmp_path / "live.png", "--report", tmp_path / "live.html")
     shown = quick("score", "months", tmp_path / "later.csv", *drawn)
     assert shown.exit_code == 0, shown.output
-    for said in ("MAE by step ahead", "MAE by day, the last 14 of 20", "2 of 20 forecasts are due in part"):
+    for said in ("MAE by step ahead", "MAE by day, the last 14 of 20", "Of 20 forecasts 2 are due in part"):
         assert said in shown.stdout
     assert (tmp_path / "live.png").stat().st_size > 10_000
     assert "Since it went live" in (tmp_path / "live.html").read_text("utf-8")

@@ -86,8 +86,8 @@ def test_columns_by_name_are_a_table_and_other_things_are_told_apart() -> None:
         ({"a": 1, "b": 2}, "'a', 'b' are neither"),
         (stations() | {"west": [1, 2]}, "'west' is a list, others are frames"),
         (stations() | {"west": stations()["north"][:0]}, "The frame of 'west' has no rows"),
-        (groups, "A DataFrameGroupBy is no table"),
-        (np.zeros((2, 2, 2)), "A ndarray is no table"),
+        (groups, "type DataFrameGroupBy is no table"),
+        (np.zeros((2, 2, 2)), "type ndarray is no table"),
         ((north.index[:5], north), "5 times do not fit 60 values"),
     ):
         with pytest.raises(DataError, match=why):
@@ -160,7 +160,7 @@ def test_names_that_look_like_times_may_be_names(tmp_path: Path) -> None:
 
 
 def test_wide_goes_with_no_column_of_names(monthly: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match="wide: columns name the series"):
+    with pytest.raises(forecast.ConfigError, match="wide: columns name the series"):
         ReadOptions(wide=True, series_id="store")
     empty = monthly.assign(y=np.nan, z=np.nan)
     with pytest.raises(DataError, match="every value is missing"):

@@ -110,3 +110,10 @@ def test_words_that_come_back_name_no_series(kind, name):
     panel = forecast.read(table, options)
     assert panel.n_series == 1
     assert not [text for text in panel.warnings if "of their own" in text]
+
+
+def test_names_of_several_parts_never_meet() -> None:
+    days = [*pd.date_range("2024", periods=30)] * 2
+    parts = {"a": ["x/y"] * 30 + ["x"] * 30, "b": ["z"] * 30 + ["y/z"] * 30}
+    panel = forecast.read(pd.DataFrame({"ds": days, **parts, "v": range(60)}), forecast.ReadOptions(series_id="a,b"))
+    assert sorted(panel.series_ids) == ["x/y\\/z", "x\\/y/z"]

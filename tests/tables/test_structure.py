@@ -239,3 +239,16 @@ def test_years_without_a_name_are_no_row_index(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(text, tmp_path)
     assert "time_column='Unnamed: 0'" in caught.value.advice
+
+
+def test_a_title_with_the_delimiters_of_a_row_is_left_out_by_its_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{day:02d}.02.2024;1{day % 10},5;ok\n" for day in range(1, 29))
+    Path("north.csv").write_text(f"Station North;;\nDay;Temperature;Remark\n{rows}")
+    with pytest.raises(DataError) as refusal:
+        read_panel("north.csv")
+    first = refusal.value.text("shell")[1].split("\n")[0]
+    assert first == "This line is a title, and the next has the names: forecast inspect north.csv --skip-rows 1"
+    assert read_panel("north.csv", ReadOptions(skip_rows=1)).columns[0] == "Temperature"

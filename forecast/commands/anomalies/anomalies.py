@@ -20,7 +20,7 @@ from forecast.errors import ConfigError, DataError, quote, setting
 from forecast.model import load_models
 from forecast.outliers.discoveries import benjamini_hochberg
 from forecast.outliers.kinds import KINDS, name_kinds, stuck_rows
-from forecast.outliers.usual import UsualErrors, errors_of_test_span, errors_of_windows, usual_errors
+from forecast.outliers.usual import UsualErrors, errors_of_test_span, errors_of_windows, leads_of, usual_errors
 from forecast.outliers.walk import JudgedRows, judge_rows, with_rows_ahead
 from forecast.progress import Progress
 from forecast.runs.csv_tables import to_records
@@ -209,6 +209,7 @@ def anomalies(
 
 def _usual_of(run: Run, rows: Rows, first: np.datetime64, progress: Progress) -> list[UsualErrors]:
     """The usual errors before the first judged row: those of the validation span, or of the test span."""
+    leads = leads_of(run.config.data)
     if first <= np.datetime64(run.data["last"]):
         try:
             prepared = prepare(training_panel(run), run.config)
@@ -218,9 +219,9 @@ def _usual_of(run: Run, rows: Rows, first: np.datetime64, progress: Progress) ->
             )
         else:
             model = load_models(run)[run.config.network.model]
-            errors = errors_of_windows(prepared.rows, model, prepared.validation, run.config.data)
+            errors = errors_of_windows(prepared.rows, model, prepared.validation, leads)
             return usual_errors(run, rows, errors)
-    return usual_errors(run, rows, errors_of_test_span(run, rows))
+    return usual_errors(run, rows, errors_of_test_span(run, rows, leads))
 
 
 def _parse_time(text: str, clock: Clock) -> np.datetime64:

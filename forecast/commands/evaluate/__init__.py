@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RequireSkill, RunArgument, RunsDir
+from forecast.commands.options import (
+    AsJson,
+    KnownForecasts,
+    Memory,
+    NewSource,
+    Quiet,
+    RequireSkill,
+    RunArgument,
+    RunsDir,
+)
 
 EXAMPLES = ("forecast evaluate mine newer.csv", "forecast evaluate mine --require-skill persistence")
 
@@ -18,6 +27,7 @@ def command(
     stream: Annotated[
         bool, typer.Option("--stream", help="Score a stream, of a run that carries its state from row to row.")
     ] = False,
+    memory: Memory = None,
     require_skill: RequireSkill = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -34,7 +44,7 @@ def command(
     requirements = [parse_requirement(text) for text in require_skill or ()]
     found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
     check_references(requirements, tuple(found.metrics["skill"]))
-    metrics = evaluate(found, source, stream=stream, progress=ConsoleProgress(quiet))
+    metrics = evaluate(found, source, stream=stream, memory=memory, progress=ConsoleProgress(quiet))
     if as_json:
         print_json(metrics)
     else:

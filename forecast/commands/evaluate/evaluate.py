@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forecast.commands.evaluate.carried import carried_forecasts, check_states
+from forecast.commands.evaluate.parts import score_parts
 from forecast.commands.progress import shown_by_default
 from forecast.data.panel import Panel
 from forecast.data.prepare import encode
@@ -16,12 +18,13 @@ from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import forecasters, forecasts_alone, load_models
 from forecast.plots.lost_windows import count_windows
-from forecast.progress import Progress
+from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.shown import Scores
+from forecast.sources.parts import parts_of
 from forecast.sources.read import Source
 
 
@@ -30,6 +33,7 @@ def evaluate(
     source: Source | None = None,
     *,
     stream: bool = False,
+    memory: int | str | None = None,
     runs_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> Scores:
@@ -40,6 +44,8 @@ def evaluate(
         source: New rows to score on; None for the test span of the rows that it was trained on. Series that it was not
             trained on are scored apart, under ``not_trained_on``, on the last share of their rows.
         stream: Score what a stream forecasts: with the states that are carried from the first row on.
+        memory: Bytes of rows that are held at a time, such as ``"2GB"``, of a folder of Parquet files, each with some
+            of the series: their scores are pooled from sets of files.
         runs_dir: Where runs live.
         progress: Receives notes, warnings and progress.
 
@@ -55,6 +61,8 @@ def evaluate(
         return Scores(run.metrics)
     if stream:
         check_states(run)
+    if memory is not None and source is not None and (parts := parts_of(source, memory, run.config.training.seed)):
+        return Scores(score_parts(parts, partial(_score_files, run), progress))
     panel = training_panel(run) if source is None else new_panel(run, source, progress)
     unseen = run.scaler.unseen(panel.series_ids)
     trained = np.setdiff1d(np.arange(panel.n_series), unseen)
@@ -65,6 +73,15 @@ def evaluate(
         return Scores(_score(run, panel, progress) | {"not_trained_on": apart})
     scores = _score(run, panel.of_series(trained), progress, stream)
     return Scores(scores | {"not_trained_on": apart | _score(run, panel.of_series(unseen), progress)})
+
+
+def _score_files(run: Run, files: list[str]) -> list[dict[str, Any]]:
+    """The scores of some files: of the series that a run was trained on, and of others."""
+    silent = NullProgress()  # what is odd in each of many files, nobody would read
+    panel = new_panel(run, files, silent)
+    unseen = run.scaler.unseen(panel.series_ids)
+    kinds = (np.setdiff1d(np.arange(panel.n_series), unseen), unseen)
+    return [_score(run, panel.of_series(numbers), silent) for numbers in kinds if len(numbers)]
 
 
 def _score(run: Run, panel: Panel, progress: Progress, stream: bool = False) -> dict[str, Any]:

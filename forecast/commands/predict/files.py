@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 
+from forecast.commands.progress import PartProgress
 from forecast.commands.requests import request_forecast
 from forecast.engines.tasks import Engine
 from forecast.errors import DataError, ForecastError, MachineError, listed, rendered
 from forecast.model import Model, load_models
-from forecast.progress import NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.find import open_run
 from forecast.runs.run import Run
 from forecast.runs.table_files import write_parts
+from forecast.runs.versions import CURRENT
 from forecast.tables.folders import find_files
 
 # Files that an error names.
@@ -70,8 +72,8 @@ def forecast_files(run: Run, source: str, folder: Path, engine: Engine, progress
         DataError: If there is no file, or two would be written into one.
     """
     outputs = _outputs(source, folder)
-    made = (run.path / "manifest.json").stat().st_mtime
-    due = [(path, output) for path, output in outputs.items() if not _is_newer(output, path, made)]
+    made = max(_made(run.path / "manifest.json"), _made(run.home / CURRENT))
+    due = [(path, out) for path, out in outputs.items() if not _made(out) >= max(_made(path), made, 1)]
     written, failed = 0, dict[str, ForecastError]()
     outcomes = engine.outcomes(partial(_forecast_file, str(run.path)), due, progress, "files")
     for number, ((path, _), outcome) in enumerate(zip(due, outcomes, strict=True), start=1):
@@ -108,12 +110,9 @@ def _outputs(source: str, folder: Path) -> dict[str, str]:
     return outputs
 
 
-def _is_newer(output: str, path: str, made: float) -> bool:
-    """Whether a forecast was made after its file and the run were."""
-    try:
-        return os.path.getmtime(output) >= max(os.path.getmtime(path), made)
-    except OSError:  # there is none
-        return False
+def _made(path: str | Path) -> float:
+    """When a file was written, in seconds of Unix's time; 0 if there is none."""
+    return os.path.getmtime(path) if os.path.exists(path) else 0.0
 
 
 @lru_cache(maxsize=1)
@@ -127,15 +126,5 @@ def _forecast_file(run_path: str, task: tuple[str, str], progress: Progress) -> 
     """Write the forecast from one file."""
     path, output = task
     run, models = _loaded(run_path)
-    request = request_forecast(run, path, _Warnings(path, progress))
+    request = request_forecast(run, path, PartProgress(progress, path))
     write_parts(Path(output), request.parts(models))
-
-
-class _Warnings(NullProgress):
-    """Passes on warnings, with the file's name; what each file was taken for would be the same words for all."""
-
-    def __init__(self, path: str, progress: Progress) -> None:
-        self.path, self.progress = path, progress
-
-    def warn(self, text: str) -> None:
-        self.progress.warn(f"{self.path}: {rendered(text, 'shell')}")

@@ -18,7 +18,7 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Write the report again, into this file, with what forecast explain found."
+            "--output", "-o", help="Write the report again, into this file, with what forecast explain and score found."
         ),
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report.")] = False,

@@ -1,9 +1,10 @@
-"""The report of a finished run, written anew with what `explain` has found since."""
+"""The report of a finished run, written anew with what `explain` and `score` have found since."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from forecast.archive.live import live_so_far
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.errors import rendered
@@ -58,4 +59,5 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         histories={name: history[history["member"] == 1] for name, history in histories.items()},
         forecast=run.forecast,
         explained=explained,
+        live=live_so_far(run),
     )

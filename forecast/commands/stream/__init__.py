@@ -36,6 +36,9 @@ def command(
     ] = 1.0,
     restart: Annotated[bool, typer.Option("--restart", help="Forget all rows before.")] = False,
     keep: Keep = False,
+    anomalies: Annotated[
+        bool, typer.Option("--anomalies", help="Say of each row how improbable it was, and in what way it is odd.")
+    ] = False,
     runs_dir: RunsDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a row.")] = False,
     quiet: Quiet = False,
@@ -67,7 +70,7 @@ def command(
     ):
         if restart:
             forget_state(state)
-        stream = Stream(trained, state, keep=keep)
+        stream = Stream(trained, state, keep=keep, anomalies=anomalies)
         if history is not None:
             stream.remember(history)
         forecasts = stream_rows(

@@ -19,6 +19,7 @@ from forecast.data.newest import count_measured
 from forecast.data.panel import Floats
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.models.cells import CELLS
+from forecast.outliers.discoveries import StreamOfDiscoveries
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.find import versions_of
 from forecast.runs.run import Run
@@ -48,6 +49,7 @@ class RecentRows:
         n_known: How many those are.
         states: The states of each network after the last row; empty where the networks see only these rows.
         number: How many rows the stream took of this series; the number of the last one.
+        discoveries: Which of them were odd, where they are judged.
     """
 
     times: Times
@@ -55,6 +57,7 @@ class RecentRows:
     n_known: int
     states: States = field(default_factory=dict)
     number: int = 0
+    discoveries: StreamOfDiscoveries = field(default_factory=StreamOfDiscoveries)
 
     def contains(self, time: np.datetime64, values: Floats) -> bool:
         """Whether a row with this time and these values is among them."""
@@ -149,6 +152,7 @@ class _SavedRows(BaseModel):
     values: list[list[FiniteFloat | None]]
     states: dict[str, list[list[list[FiniteFloat]]]]
     number: Annotated[int, Field(ge=0)] = 0  # a file of version 0.5 has none
+    odd: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(), strict=False)
 
 
 class _Saved(BaseModel):
@@ -167,6 +171,7 @@ def write_state(path: Path, run: Run, recent: Mapping[str, RecentRows], header: 
             "values": [[None if np.isnan(value) else value for value in row] for row in rows.values.tolist()],
             "states": {name: [state.tolist() for state in states] for name, states in rows.states.items()},
             "number": rows.number,
+            **({"odd": rows.discoveries.ages} if rows.discoveries.ages else {}),
         }
         for series_id, rows in recent.items()
     }
@@ -197,6 +202,7 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> tuple[di
                 len(run.config.data.known),
                 {name: tuple(np.array(state, np.float32) for state in states) for name, states in rows.states.items()},
                 rows.number,
+                StreamOfDiscoveries(rows.odd),
             )
             for series_id, rows in saved.tails.items()
         }

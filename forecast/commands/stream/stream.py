@@ -26,6 +26,7 @@ from forecast.data.windows import Forecaster, Ints
 from forecast.data.words import UNKNOWN
 from forecast.errors import DataError, RunError, quote, without_settings
 from forecast.model import Model, forecasters, load_models, newest_forecast
+from forecast.outliers.newest import NewestJudge, rows_to_judge_by
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers, scaler_of, unseen_in_words
@@ -51,6 +52,7 @@ class Stream:
         run: A run or its name.
         state: A file that keeps the recent rows and states between calls; None keeps them in memory.
         keep: Keep what is forecast, as of `predict`, with each `save`.
+        anomalies: Say of each row how improbable it was, and whether it is odd: ``p`` and ``kind`` in its forecast.
         runs_dir: Where runs live.
 
     ``refused`` says why the last row got no forecast, one sentence for each series of the window; ``passed_over``
@@ -68,6 +70,7 @@ class Stream:
         state: Path | None = None,
         *,
         keep: bool | str = False,
+        anomalies: bool = False,
         runs_dir: Path | None = None,
     ) -> None:
         self.run, self.state = find(run, runs_dir=runs_dir), state
@@ -93,12 +96,16 @@ class Stream:
         self._recent: dict[str, RecentRows] = {}
         if self._options.spikes == "missing":
             self._most_rows += REACH + 1  # by which the others are judged
+        most_read = max(self._most_rows, rows_to_judge_by(data))
+        self._judge = NewestJudge(self.run) if anomalies else None
+        if anomalies:
+            self._most_rows = most_read
         self._pushed: set[str] = set()  # the series that got a row of the present source
         self._undo: tuple[str, RecentRows] | None = None
         self._warned: dict[str, set[tuple[str, str]]] = {}  # by series, what is known to lie far from the training
         self._models: dict[str, Model] = {}
         if state is not None and state.exists():
-            self._recent, self.header = read_state(state, self.run, self._most_rows, len(self.columns))
+            self._recent, self.header = read_state(state, self.run, most_read, len(self.columns))
 
     def push(self, time: Any, values: Mapping[str, Any], series_id: str | None = None) -> pd.DataFrame | None:
         """Take one row, and forecast the H steps after it.
@@ -193,6 +200,11 @@ class Stream:
                     result = newest_forecast(newest, models, data.season, intervals)
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
+                if self._judge is not None:
+                    flags, odd = self._judge.flags(panel, after.discoveries)
+                    result["p"] = [flags[name].p for name in result["unique_id"]]
+                    result["kind"] = [flags[name].kind for name in result["unique_id"]]
+                    after = replace(after, discoveries=odd)
                 if self._archive is not None:
                     self._unkept += self._archive.rows_of(result, newest.rows.panel.fingerprint())
             self.refused = newest.refused

@@ -12,6 +12,7 @@ from forecast.commands.options import (
     AddressOption,
     AsJson,
     EngineName,
+    Memory,
     OptionalSource,
     Quiet,
     RequireSkill,
@@ -47,6 +48,15 @@ def command(
             "(default: FORECAST_TRACK)",
         ),
     ] = None,
+    memory: Memory = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN|file",
+            help="A network for each group of series: those that share a value of a column, or a file. The runs are "
+            "NAME-GROUP; what is done is kept the next time.",
+        ),
+    ] = None,
     engine_name: EngineName = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
@@ -60,6 +70,7 @@ def command(
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import TERMINAL, print_scores, print_table, steps_ahead
     from forecast.commands.train import train
+    from forecast.commands.train.groups import group_table, raise_if_failed, train_groups
     from forecast.data.split import span_in_words
     from forecast.engines import engine
     from forecast.errors import ConfigError
@@ -89,6 +100,28 @@ def command(
         else:
             asked = configure(settings, config)
             check_references(requirements, references_of(asked))
+            typed = without_password(shlex.join(["forecast", *sys.argv[1:]]))
+            if group_by is not None:
+                if require_skill or track or open_it or memory:
+                    of_one = "--require-skill, --track, --memory and --open"
+                    raise ConfigError(f"{of_one} are of one run, and --group-by makes many.")
+                results = train_groups(
+                    source,
+                    asked,
+                    group_by,
+                    run=run,
+                    runs_dir=runs_dir,
+                    overwrite=overwrite,
+                    engine=side_by_side,
+                    progress=progress,
+                    command=typed,
+                )
+                if as_json:
+                    print_json({"groups": [result.to_json() for result in results]})
+                else:
+                    print_table(group_table(results), may_lack=("vs vanilla RNN", "run"))
+                raise_if_failed(results)
+                return
             trained = train.train(
                 source,
                 asked,
@@ -97,8 +130,9 @@ def command(
                 overwrite=overwrite,
                 progress=progress,
                 track=track,
+                memory=memory,
                 engine=side_by_side,
-                command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
+                command=typed,
             )
     metrics = trained.metrics
     if open_it:

@@ -6,10 +6,11 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.issues import lasting
+from forecast.sources.parts import Parts, parts_again, parts_of, with_parts
 from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
 from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
@@ -65,7 +67,9 @@ def train(
     progress: Progress | None = None,
     track: str | None = None,
     draw: bool = True,
+    memory: int | str | None = None,
     engine: Engine | None = None,
+    panel: Panel | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -79,7 +83,11 @@ def train(
         progress: Receives notes, warnings and progress.
         track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
         draw: Draw the plots and write the report, which takes a few seconds.
+        memory: Bytes of rows that are held at a time, such as ``"2GB"``, of a folder of Parquet files, each with some
+            of the series. If it holds more, a sample of the files decides all that is chosen, and is validated and
+            scored; the networks learn from windows of all files, read in turn.
         engine: What trains the members of its networks, one core each; None for one after the other, on all cores.
+        panel: The rows of the source, if it was read before: of all its series, or of some.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -92,9 +100,14 @@ def train(
         RunWriter(folder, run).check_free(overwrite)
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
+    parts = None if memory is None else parts_of(source, memory, settings.training.seed)
+    if parts is not None:
+        source, settings = os.pathsep.join(parts.sample), with_parts(settings)
+        progress.note(parts.describe())
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
-    panel = read(source, settings.read)
-    report_notes(panel, progress)
+    if panel is None:
+        panel = read(source, settings.read)
+        report_notes(panel, progress)
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
@@ -118,7 +131,11 @@ def train(
     )
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
+        manifest = _first_manifest(source, settings, panel, warnings, command)
+        if parts is not None:
+            manifest["parts"] = parts.to_record()
+            manifest["data"]["notes"].insert(0, parts.describe())
+        for name in writer.begin(manifest, resolved, overwrite):
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with (
@@ -126,7 +143,7 @@ def train(
             _tracked(progress, track, writer, resolved) as progress,
             drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
         ):
-            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw, engine)
+            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw, engine, parts=parts)
     return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
@@ -137,6 +154,7 @@ def resume(
     source: Source | None = None,
     progress: Progress | None = None,
     track: str | None = None,
+    draw: bool = True,
     engine: Engine | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
@@ -147,6 +165,7 @@ def resume(
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
         track: As of `train`.
+        draw: As of `train`.
         engine: As of `train`.
 
     Raises:
@@ -169,7 +188,7 @@ def resume(
             "The training was fed data that cannot be read again.",
             f"Give them as {phrase('SOURCE beside --resume', 'source')}.",
         )
-    panel = read(again, config.read)
+    panel = read(again, config.read).named(manifest["data"]["series_ids"])
     if panel.fingerprint() != manifest["data"]["fingerprint"]:
         raise DataError(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
@@ -179,8 +198,12 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
-            return _train_run(prepared, newest, writer, progress, started, drawer, engine=engine)
+        parts = parts_again(manifest.get("parts"), config.training.seed)
+        with (
+            _tracked(progress, track, writer, config) as progress,
+            drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
+        ):
+            return _train_run(prepared, newest, writer, progress, started, drawer, draw, engine, parts=parts)
 
 
 def train_next_version(
@@ -279,11 +302,13 @@ def _train_run(
     draw: bool = True,
     engine: Engine | None = None,
     continuation: Continuation | None = None,
+    parts: Parts | None = None,
 ) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
     starts = {} if continuation is None else continuation.starts
-    context = TrainingContext(prepared, writer.checkpoints, progress, started, starts)
+    fit = None if parts is None else _rolling(parts)
+    context = TrainingContext(prepared, writer.checkpoints, progress, started, starts, fit)
     engine = engine or ThisProcess()
     networks = fit_networks(context, naive_error, engine)
     scored = {model.name: model for model in networks.values()}
@@ -328,6 +353,13 @@ def _train_run(
         arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
         writer.write_arrays(CALIBRATION, arrays)
     return _write_run(prepared, writer, networks, evaluation, forecast, drawer, draw)
+
+
+def _rolling(parts: Parts) -> Callable[..., Any]:
+    """What trains a network on the windows of all parts."""
+    from forecast.commands.train.rolling import RollingFit  # which imports TensorFlow
+
+    return partial(RollingFit, parts=parts)
 
 
 def _write_run(

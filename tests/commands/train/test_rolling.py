@@ -1,0 +1,140 @@
+"""A training on a panel that is larger than the memory that is allowed: what it learns from, and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast
+from forecast import Run, Settings
+from forecast.commands.train.rolling import RollingWindows
+from forecast.data.prepare import Rows
+from forecast.errors import RunError
+from forecast.progress import NullProgress, StopRequested, Training
+from forecast.runs.find import find
+from forecast.sources.parts import Parts, parts_of
+
+# Bytes of rows that are held at a time: those of four of the twelve files.
+MEMORY = 4 * 2 * 150 * 170
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve files of two series each, on different levels; the last ones are shorter."""
+    folder, rng = tmp_path_factory.mktemp("panel"), np.random.default_rng(5)
+    for number in range(12):
+        parts = []
+        for name in ("a", "b"):
+            n_rows = 150 - 3 * number
+            y = 10 ** rng.uniform(0, 3) * (2 + np.sin(2 * np.pi * np.arange(n_rows) / 12) + rng.normal(0, 0.2, n_rows))
+            days = pd.date_range("2024-01-01", periods=n_rows)
+            parts.append(pd.DataFrame({"unique_id": f"{number:02d}{name}", "ds": days, "y": y}))
+        pd.concat(parts).to_parquet(folder / f"{number:02d}.parquet", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(tiny: Callable[..., Settings]) -> Settings:
+    return tiny(baseline=False, season=12, model="segment-lstm", decode="parallel", segment=3, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    where = tmp_path_factory.mktemp("runs")
+    return forecast.train(folder, settings, run="whole", runs_dir=where, memory=MEMORY, draw=False)
+
+
+@pytest.fixture(scope="module")
+def parts(folder: Path) -> Parts:
+    found = parts_of(folder, MEMORY, 0)
+    assert found is not None
+    return found
+
+
+def test_a_run_says_of_how_much_it_was_made(run: Run, parts: Parts) -> None:
+    assert run.manifest["parts"] == parts.to_record()
+    assert run.manifest["parts"]["sampled"] < run.manifest["parts"]["files"] == 12
+    sampled = {Path(path).stem for path in parts.sample}
+    assert {name[:2] for name in run.data["series_ids"]} == sampled
+    assert run.takes_unseen_series
+    assert parts.describe() in run.manifest["data"]["notes"]
+
+
+def test_every_set_is_learned_from_and_none_beyond_its_training_span(run: Run, parts: Parts, folder: Path) -> None:
+    windows = RollingWindows(parts, run.config, run.scaler, batch_size=16, steps_per_epoch=1)
+    data, learned = run.config.data, dict[str, np.datetime64]()
+    begun = dict[str, float]()
+    for step in range(0, 25 * len(parts.sets)):
+        rows, starts = windows.at(step)
+        assert len(starts) == 16
+        for start in starts.tolist():
+            name = rows.panel.series_ids[rows.series[start]]
+            last = rows.panel.times[start + data.lookback + data.horizon - 1]
+            learned[name] = max(learned.get(name, last), last)
+            begun[name] = rows.scaler.mean[rows.scaler.positions([name])[0], 0]
+            known = name in run.data["series_ids"]
+            assert rows.identity[start] == (
+                run.data["series_ids"].index(name) if known else len(run.data["series_ids"])
+            )
+    assert len(learned) == 24
+    for path in sorted(folder.iterdir()):
+        for name, own in pd.read_parquet(path).groupby("unique_id"):
+            n_training = len(own) - int(len(own) * 0.2 + 1e-6) - int(len(own) * 0.1 + 1e-6)
+            assert learned[str(name)] == own["ds"].iloc[n_training - 1]  # 25 batches pass through every window
+            assert begun[str(name)] == pytest.approx(own["y"].iloc[:n_training].mean())
+
+
+def test_the_number_of_a_step_alone_decides_what_it_sees(run: Run, parts: Parts) -> None:
+    def fed(step: int, *before: int) -> tuple[Rows, list[int]]:
+        windows = RollingWindows(parts, run.config, run.scaler, 16, 1)
+        for earlier in before:
+            windows.at(earlier)
+        rows, starts = windows.at(step)
+        return rows, starts.tolist()
+
+    (rows, starts), (again, same) = fed(60), fed(60, 3, 59)
+    assert (rows.panel.series_ids, starts) == (again.panel.series_ids, same)
+    assert fed(61)[1] != starts
+
+
+def test_scores_of_parts_are_those_of_all_files(run: Run, folder: Path) -> None:
+    pooled = forecast.evaluate(run, folder, memory=MEMORY)
+    known = forecast.evaluate(run, folder)
+    whole = [known, known["not_trained_on"]]
+    sizes = [scores["n_windows"] for scores in whole]
+    assert pooled["n_windows"] == sum(sizes)
+    assert (pooled["n_files"], pooled["horizon"]) == (12, 3)
+    for name, scores in pooled["models"].items():
+        for key, value in scores.items():
+            power = 2 if key in ("rmse", "rmsse") else 1
+            expected = np.average([part["models"][name][key] ** power for part in whole], weights=sizes) ** (1 / power)
+            assert value == pytest.approx(expected, rel=1e-9), (name, key)
+    own, other = (pooled["models"][name]["mase"] for name in (pooled["model"], "seasonal-naive"))
+    assert pooled["skill"]["seasonal-naive"] == pytest.approx(1 - own / other)
+    (levels,) = [pooled["intervals"]["models"][pooled["model"]]]
+    of_whole = [part["intervals"]["models"][pooled["model"]]["80"]["coverage"] for part in whole]
+    assert levels["80"]["coverage"] == pytest.approx(np.average(of_whole, weights=sizes))
+    assert "12 files" in pooled["verdict"]
+
+
+class _Stops(NullProgress):
+    def step(self, fit: Training) -> None:
+        if fit.state.step == 33:
+            raise StopRequested(15)
+
+
+@pytest.mark.thorough
+def test_an_interrupted_training_ends_with_the_same_bits(
+    run: Run, folder: Path, settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(StopRequested):
+        forecast.train(folder, settings, run="cut", runs_dir=tmp_path, memory=MEMORY, draw=False, progress=_Stops())
+    with pytest.raises(RunError):
+        find("cut", runs_dir=tmp_path)
+    resumed = forecast.resume("cut", runs_dir=tmp_path)
+    for name, weights in run.weights("model").items():
+        np.testing.assert_array_equal(resumed.weights("model")[name], weights)
