@@ -105,7 +105,7 @@ def test_a_station_that_moves(calm: Panel) -> None:
 def test_of_two_that_tell_of_each_other_both_are_named(calm: Panel) -> None:
     alone = calm.of_series(np.array([0])).select(("temperature", "dew_point"))
     values = np.column_stack([calm.values[calm.rows(series), 0] for series in (0, 1)])
-    values[alone.times > LAST, 0] += 1
+    values[alone.times > LAST, 0] -= 1
     changed = replace(alone, values=values)
     run = run_of(changed)
     (alarm,) = drift._changed_inputs(run, changed, drift._watched_columns(run, changed), 4)
