@@ -159,7 +159,7 @@ class Server:
 
                 yield execute
         except sqlalchemy.exc.SQLAlchemyError as error:
-            what = " ".join(without_password(str(getattr(error, "orig", error))).split())
+            what = " ".join(without_password(str(getattr(error, "orig", error))).split()).rstrip(".?")
             raise MachineError(
                 f"The archive at {without_password(self.address)} cannot be used: {what}.",
                 "Check that it is there, and lets you in.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from forecast.archive.drift import alarms_of
 from forecast.archive.due import Alarm, DueForecasts, LiveScores, Revision
 from forecast.archive.scoring import score_due
@@ -13,20 +15,23 @@ from forecast.errors import RunError
 from forecast.runs.run import Run
 
 
-def score_live(run: Run, observed: Panel, archive: Archive, last: int | None = None) -> LiveScores:
+def score_live(
+    run: Run, observed: Panel, archive: Archive, since: np.datetime64 | None = None, last: int | None = None
+) -> LiveScores:
     """Score what is due, and remember what it was scored against.
 
     Args:
         run: The run.
         observed: Rows, arranged as the run's network takes them.
         archive: The run's.
+        since: The first origin that counts; None for all.
         last: Only the forecasts of so many newest origins that are due are scored; None for all.
 
     Raises:
         RunError: If nothing was kept, or the archive is damaged.
         DataError: If nothing is due.
     """
-    due = archive.due(observed)
+    due = archive.due(observed, since)
     revisions = tuple(archive.note_observed(due))
     return _scores(run, due, alarms_of(run, due, observed), revisions, last)
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "anomalies": "Use",
     "export": "Use",
     "update": "Use",
+    "watch": "Use",
     "rollback": "Use",
     "datasets": "Maintain",
     "fetch": "Maintain",

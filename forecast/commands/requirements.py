@@ -107,25 +107,30 @@ def parse_coverage(text: str) -> tuple[str, float]:
     return found[1], float(found[2] or int(found[1]) / 100)
 
 
+def check_levels(required: Sequence[tuple[str, float]], known: Sequence[int]) -> None:
+    """Refuse an interval that will not be there, before any work is done.
+
+    Raises:
+        ConfigError: If there is no interval of a level.
+    """
+    for level, _ in required:
+        if int(level) not in known:
+            levels = ", ".join(map(str, known)) or "none"
+            raise ConfigError(f"--require-coverage: there is no interval of {level}%.", f"Levels: {levels}.")
+
+
 def demand_coverage(required: Sequence[tuple[str, float]], metrics: Mapping[str, Any], otherwise: str) -> None:
     """Fail unless each interval holds at least this share of the observations.
 
     Raises:
-        ConfigError: If there is no interval of a level.
-        SkillError: If one holds less.
+        SkillError: If one holds less, or there were too few errors for it.
     """
-    coverage = metrics["coverage"]
     for level, least in required:
-        if level not in coverage:
-            levels = ", ".join(coverage) or "none"
-            raise ConfigError(f"--require-coverage: there is no interval of {level}%.", f"Levels: {levels}.")
-        share = coverage[level]["share"]
-        if share < least:
-            raise SkillError(
-                f"The {level}% intervals of {metrics['model']} hold {share:.1%} of the observations, at least "
-                f"{least:.1%} is required.",
-                otherwise,
-            )
+        share = metrics["coverage"].get(level, {}).get("share")
+        if share is None or share < least:
+            held = "no observation" if share is None else f"{share:.1%} of the observations"
+            what = f"The {level}% intervals of {metrics['model']} hold {held}, at least {least:.1%} is required."
+            raise SkillError(what, otherwise)
 
 
 def _no_evidence(reference: str, metrics: Mapping[str, Any]) -> list[str]:

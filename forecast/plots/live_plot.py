@@ -25,7 +25,7 @@ from forecast.plots.figure import (
     styled,
     whole_numbers,
 )
-from forecast.plots.live_scores import labels_of_live, live_tables, sentences_of
+from forecast.plots.live_scores import count_in_words, labels_of_live, live_tables, sentences_of
 from forecast.plots.page import Section, picture_of, render
 from forecast.plots.style import MODEL, LineStyle, model_name, printable
 from forecast.plots.tables import Cell, format_share
@@ -75,7 +75,7 @@ def plot_live(live: LiveScores, *, size: PageSize = FILE) -> PlotFigure:
         format_axes(axes["steps"])
         axes["steps"].set_ylim(bottom=0)
     axes["days"].set_ylim(bottom=0)
-    note = f"{summary['n_windows']:,} forecasts that are due; each day is when what was forecast was observed."
+    note = f"{count_in_words(summary['n_windows'], 'forecast')} due by now; days are those that were forecast."
     if live.alarms:
         note += " Grey lines: when something began to change."
     figure.add_head(labels.subject(), "forecasts since it went live", curves, verdict=live.verdict, note=note)
@@ -138,7 +138,7 @@ def live_page(live: LiveScores) -> str:
     }  # fmt: skip
     origin = [
         f"run {summary['run']}",
-        f"{summary['n_windows']:,} forecasts that are due",
+        f"{count_in_words(summary['n_windows'], 'forecast')} due by now",
         f"observed until {summary['observed_until']}",
     ]
     return render(

@@ -19,11 +19,14 @@ def sentences_of(live: LiveScores) -> tuple[list[str], list[str]]:
     summary, clock = live.summary, live.clock
     about = []
     if count := summary["n_partly_due"]:
-        about.append(f"{count:,} of {summary['n_windows']:,} forecasts are due in part; steps count when they are due.")
+        of_all = count_in_words(summary["n_windows"], "forecast")
+        about.append(f"Of {of_all} {count:,} {_is(count)} due in part; steps count when they are due.")
     if count := summary["n_issued_late"]:
-        about.append(f"{count:,} forecasts were issued after all that they forecast had passed.")
+        issued = f"{count_in_words(count, 'forecast')} {'was' if count == 1 else 'were'} issued"
+        about.append(f"{issued} when all of {'its' if count == 1 else 'their'} steps had passed.")
     if count := summary["n_passed_over"]:
-        about.append(f"{count:,} forecasts are passed over: from rows of the training, or of another network.")
+        passed = f"{count_in_words(count, 'forecast')} {_is(count)} passed over"
+        about.append(f"{passed}: from rows of the training, or of another network.")
     revised = [
         f"{printable(each.unique_id, 40)} at {clock.format(each.time)} was revised: {each.before:g}, now {each.now:g}"
         for each in live.revisions[:_MOST_NAMED]
@@ -31,6 +34,15 @@ def sentences_of(live: LiveScores) -> tuple[list[str], list[str]]:
     if more := len(live.revisions) - len(revised):
         revised.append(f"{more:,} more observations were revised")
     return about, revised
+
+
+def count_in_words(count: int, what: str) -> str:
+    """A number of things: "1 forecast", "2 forecasts"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def live_tables(live: LiveScores, style: TableStyle = PAGE) -> list[Table]:
@@ -80,8 +92,9 @@ def _measure(summary: Mapping[str, Any]) -> str:
 def _all_points(summary: Mapping[str, Any], style: TableStyle) -> Table:
     measure = summary["skill_of"].lower()
     first, last = (shorten_time(summary[name]) for name in ("first_origin", "last_origin"))
+    span = first if first == last else f"{first} … {last}"
     table = Table(
-        f"{printable(summary['run'], 40)}: {summary['n_windows']:,} forecasts that are due, {first} … {last}",
+        f"{printable(summary['run'], 40)}: {count_in_words(summary['n_windows'], 'forecast')} due by now, {span}",
         ["model", _measure(summary), "skill", "p"],
     )
     values = {name: scores[measure] for name, scores in summary["models"].items()}

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import Result
 
 import forecast
-from forecast import DataError, Run
+from forecast import ConfigError, DataError, Run
 from forecast.archive.due import LiveScores
 from forecast.archive.live import live_so_far
 from forecast.evaluation.significance import diebold_mariano
@@ -74,6 +74,10 @@ def test_only_the_last_origins_are_scored_on_request(live: LiveScores, trained: 
     last = forecast.score(trained, later, last=5)
     assert last.due.cutoffs.tolist() == live.due.cutoffs[-5:].tolist()
     assert last.summary["n_points"] == 12
+    since = forecast.score(trained, later, since="2007-11-01")
+    assert since.due.cutoffs.tolist() == last.due.cutoffs.tolist()
+    with pytest.raises(ConfigError, match="since takes a time"):
+        forecast.score(trained, later, since="soon")
 
 
 def test_the_page_of_a_run_shows_them_without_the_rows(live: LiveScores, trained: Run) -> None:
@@ -108,7 +112,7 @@ def test_the_command_shows_draws_and_demands(
     drawn = ("--plot", tmp_path / "live.png", "--report", tmp_path / "live.html")
     shown = quick("score", "months", tmp_path / "later.csv", *drawn)
     assert shown.exit_code == 0, shown.output
-    for said in ("MAE by step ahead", "MAE by day, the last 14 of 20", "2 of 20 forecasts are due in part"):
+    for said in ("MAE by step ahead", "MAE by day, the last 14 of 20", "Of 20 forecasts 2 are due in part"):
         assert said in shown.stdout
     assert (tmp_path / "live.png").stat().st_size > 10_000
     assert "Since it went live" in (tmp_path / "live.html").read_text("utf-8")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 import engine_tasks
 from engine_tasks import die, environment, refuse_three, square
+from forecast import NullProgress, Run
+from forecast.commands.predict.files import forecast_files
 from forecast.engines import engine
 from forecast.engines.tasks import ONE_CORE
 from forecast.errors import DataError
@@ -48,3 +56,61 @@ def test_a_cluster_computes_what_a_pool_does_whatever_dies(address: str, tmp_pat
         assert list(cluster.map(partial(die, str(tmp_path), 1), range(5))) == [0, 1, 4, 9, 16]
     attempts = sorted(path.name.split("-")[0] for path in tmp_path.iterdir())
     assert attempts == ["0", "1", "2", "2", "3", "4"]
+
+
+def start_cluster() -> Any:
+    """A head that hands out tasks, and two nodes of one core that compute them."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 << 20})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    return cluster
+
+
+def wait_for_files(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("*.csv"))) < count:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.thorough
+def test_a_node_and_then_the_head_are_lost_in_the_middle(
+    trained: Run, monthly: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a lost node computed is computed elsewhere; after the loss of the head the same call does what is left."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    new = tmp_path / "new"
+    new.mkdir()
+    for number in range(120):
+        monthly.tail(40 + number // 2).to_csv(new / f"{number}.csv", index=False)
+    with engine() as here:
+        forecast_files(trained, str(new), tmp_path / "here", here, NullProgress())
+
+    def call(address: str) -> list[str]:
+        command = [sys.executable, "-m", "forecast", "predict", str(trained.path), "--input", str(new), "--output"]
+        return [*command, str(tmp_path / "out"), "--engine", "ray", "--address", address]
+
+    for lost in ("node", "head"):
+        cluster = start_cluster()
+        try:
+            process = subprocess.Popen(call(cluster.address))
+            wait_for_files(tmp_path / "out", 10, process)
+            node = cluster.head_node if lost == "head" else next(iter(cluster.worker_nodes))
+            cluster.remove_node(node, allow_graceful=False)
+            code = process.wait(200)
+            done = len(list((tmp_path / "out").glob("*.csv")))
+            assert (code, done) == (0, 120) if lost == "node" else (code != 0 and done < 120)
+        finally:
+            cluster.shutdown()
+        if lost == "node":
+            assert written(tmp_path / "out") == written(tmp_path / "here")
+            shutil.rmtree(tmp_path / "out")
+    subprocess.run([*call("local"), "--workers", "2"], check=True, timeout=200)
+    assert written(tmp_path / "out") == written(tmp_path / "here")
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -19,6 +19,10 @@ def command(
     run: RunArgument,
     source: NewSource = None,
     known_forecasts: KnownForecasts = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Score only the forecasts from origins since then. (default: all)"),
+    ] = None,
     last: Annotated[
         int | None, typer.Option(min=1, help="Score only the forecasts of so many newest origins. (default: all)")
     ] = None,
@@ -45,6 +49,7 @@ def command(
     from forecast.archive.due import REFERENCES
     from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.requirements import (
+        check_levels,
         check_references,
         demand_coverage,
         demand_skill,
@@ -66,7 +71,8 @@ def command(
     check_output(report)
     progress = ConsoleProgress(quiet)
     found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
-    scores = score(found, source, last=last, progress=progress)
+    check_levels(coverage, found.config.intervals.levels)
+    scores = score(found, source, since=since, last=last, progress=progress)
     for revision in sentences_of(scores)[1]:
         progress.warn(revision)
     if plot is not None:

@@ -22,6 +22,9 @@ def command(
     train: Annotated[
         bool, typer.Option("--train", help="Continue the training on old and new rows, as the next version.")
     ] = False,
+    train_on_drift: Annotated[
+        bool, typer.Option("--train-on-drift", help="Do so if losses, coverage or inputs have changed.")
+    ] = False,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -34,7 +37,7 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read what came since a run was trained, and let it learn from that: one command for cron and systemd."""
+    """Read what came since a run was trained, score what is due, and let it learn: one command for cron and systemd."""
     from forecast.commands.console import ConsoleProgress, print_json
     from forecast.commands.update.update import update
     from forecast.commands.update.words import say_update
@@ -46,6 +49,7 @@ def command(
             source,
             fetch=fetch,
             train=train,
+            train_on_drift=train_on_drift,
             margin=margin,
             force=force,
             runs_dir=runs_dir,

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from forecast.archive.due import Alarm
 from forecast.commands.progress import shown_by_default
 from forecast.commands.train.continuing import Continuation, NotBetter
 from forecast.commands.train.train import train_next_version
+from forecast.commands.update.drift import score_and_watch
 from forecast.commands.update.rows import old_and_new_rows
 from forecast.data.panel import Panel
 from forecast.errors import ConfigError, phrase, rendered, setting
@@ -34,6 +36,8 @@ class Update(Shown):
         rows: How many were read, of which ``rows_new`` came since that version was trained.
         rows_new: Those.
         last: The time of the last one, as text.
+        scored: How many forecasts that were kept have come due.
+        alarms: What has changed since the version was trained that was in place before.
         trained: Whether a version was trained.
         replaced: Whether it took the place of the one before.
         why: Why it was trained or not, and why it took the place or not.
@@ -43,6 +47,8 @@ class Update(Shown):
     rows: int
     rows_new: int
     last: str
+    scored: int
+    alarms: tuple[Alarm, ...]
     trained: bool
     replaced: bool
     why: str
@@ -52,9 +58,15 @@ class Update(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The update as ``--json`` prints it."""
-        kept = ("rows", "rows_new", "last", "trained", "replaced")
-        values = {name: getattr(self, name) for name in kept}
-        return {"run": self.run.name, "version": self.run.version, **values, "why": rendered(self.why, "json")}
+        return {
+            "run": self.run.name,
+            "version": self.run.version,
+            **{name: getattr(self, name) for name in ("rows", "rows_new", "last", "scored")},
+            "alarms": [alarm.to_json(self.run.clock) for alarm in self.alarms],
+            "trained": self.trained,
+            "replaced": self.replaced,
+            "why": rendered(self.why, "json"),
+        }
 
 
 def update(
@@ -63,6 +75,7 @@ def update(
     *,
     fetch: bool = False,
     train: bool = False,
+    train_on_drift: bool = False,
     margin: float | None = None,
     force: bool = False,
     runs_dir: Path | None = None,
@@ -70,7 +83,7 @@ def update(
     draw: bool = True,
     command: str = "",
 ) -> Update:
-    """Read what came since a run was trained, and continue the training on it where that is asked for.
+    """Read what came since a run was trained, score the forecasts that are due, and continue the training if asked to.
 
     A version that was trained takes the place of the one before only if it is better on the newest rows, which neither
     was trained on. Whoever reads the run meanwhile finds one version or the other; an update that was interrupted goes
@@ -81,6 +94,7 @@ def update(
         source: All rows, or only those that came since; None for the source of the run, which has grown.
         fetch: Ask the service that the rows come from first.
         train: Continue from the weights of the version in place, on old and new rows.
+        train_on_drift: Do so if something has changed.
         margin: By which share the error of the new version must be lower, such as 0.01; None for significantly.
         force: Let it take the place however good it is.
         runs_dir: Where runs live.
@@ -102,10 +116,12 @@ def update(
         before = find(home.resolve())
         panel, again = old_and_new_rows(before, source, fetch, progress)
         n_new = int((panel.times > np.datetime64(before.data["last"])).sum())
-        arranged_for(before, panel, progress)  # which warns of rows unlike those of the training
-        done = Update(before, panel.n_rows, n_new, before.clock.format(panel.times.max()), False, False, "")
-        if not train:
-            return replace(done, why=f"not trained: {phrase('--train', 'train=True')} asks for it")
+        scored, alarms = score_and_watch(before, arranged_for(before, panel, progress), progress)
+        last = before.clock.format(panel.times.max())
+        done = Update(before, panel.n_rows, n_new, last, scored, alarms, False, False, "")
+        if not (train or (train_on_drift and alarms)):
+            why = "nothing has changed" if train_on_drift else f"{phrase('--train', 'train=True')} asks for it"
+            return replace(done, why=f"not trained: {why}")
         if not n_new:
             return replace(done, why="not trained: no row is new")
         return _train(Continuation(before, margin, force), done, panel, again, progress, draw, command)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import forecast
 from forecast import ConfigError, DataError, Run, Settings
+from forecast.archive.due import Alarm
 from forecast.cli import build_program
 from forecast.commands.update import update as module
+from forecast.commands.update.words import in_a_line
 from forecast.progress import NullProgress, StopRequested, Training
 from forecast.runs.find import find, open_run
 from forecast.runs.rows import training_panel
@@ -187,6 +195,51 @@ def test_newer_rows_alone_are_put_below_the_old_ones(folder: Path, monthly: pd.D
     assert training_panel(done.run).n_rows == 230
     with pytest.raises(DataError, match="rows that cannot be read again"):
         update(folder, monthly[-3:])
+
+
+def test_a_change_of_an_input_is_told_and_makes_it_train(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = folder / "all.csv"
+    assert "nothing has changed" in update(folder, source, train_on_drift=True).why
+    alarm = Alarm("inputs", "y", "", np.datetime64("2005-01-01"), np.datetime64("2005-06-01"), "y is 3 higher")
+    monkeypatch.setattr(module, "score_and_watch", lambda *_: (5, (alarm,)))
+    done = update(folder, source, train_on_drift=True, margin=0.99)
+    assert (done.trained, done.scored) == (True, 5)
+    assert done.to_json()["alarms"][0]["sentence"] == "y is 3 higher"
+    assert ", 5 forecasts scored, 1 alarm; version 1 is in place" in in_a_line(done)
+
+
+def test_watch_updates_until_it_is_told_to_stop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        shutil.copy(folder / "all.csv", folder / "rows.csv")
+        if len(rests) == 2:
+            (folder / "rows.csv").unlink()
+        if len(rests) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("forecast.commands.watch.time.sleep", sleep)
+    where = {"FORECAST_RUNS": str(folder / "models")}
+    result = CliRunner().invoke(build_program(), ["watch", "months", "--every", "15m"], env=where)
+    assert result.exit_code == 0
+    first, second = result.stdout.splitlines()
+    assert "months: no new rows, until 2004-02-01; version 1 is in place: not trained" in first
+    assert "30 new rows" in second
+    assert "rows.csv" in result.stderr  # the third failed, and was told of
+    assert all(600 < seconds <= 900 for seconds in rests)
+    refused = CliRunner().invoke(build_program(), ["watch", "months", "--every", "soon"], env=where)
+    assert isinstance(refused.exception, ConfigError)
+
+
+def test_the_lines_for_systemd_and_cron_are_commands() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/keep-a-forecast-alive.md").read_text()
+    program = typer.main.get_command(build_program())
+    lines = re.findall(r"bin/forecast (.*?)(?: >>.*)?(?:`.*)?$|`forecast (watch .*?)`", page, re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        name, *arguments = shlex.split(line[0] or line[1])
+        program.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
 
 
 def test_what_the_command_prints(folder: Path) -> None:
