@@ -7,6 +7,14 @@ config = forecast.configure({"model": "stacked-lstm", "lookback": 36})
 run = forecast.train(panel, config, run="first")
 print(run.metrics["verdict"])
 print(forecast.predict(run))
+
+Read: read, fetch, DATASETS; ReadOptions says what is not to be inferred; a Panel is what comes of it.
+Train: configure, train, resume; MODELS lists the models; Forecaster is the same in the manner of scikit-learn.
+Use: find, all_runs, predict, sample_paths, Stream, export; a Run is a folder.
+Judge: evaluate, backtest, compare, audit, metrics.
+Look inside: explain, plots.
+Whatever goes wrong is a ForecastError, whose fields say which setting, what was received, what is allowed, what to do.
+help(forecast.train) and the like say the rest.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ def test_a_page_that_trains_runs(page: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
     monkeypatch.setattr("forecast.plots.page.to_svg", lambda figure: b"")
+    monkeypatch.setattr("forecast.plots.run_plots.to_png", lambda figure: b"")
     blocks = re.findall(r"^```(python|sh)\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
     names = {"__name__": "page"}
     with patch.dict(METRICS), patch.dict(PLOTS), patch.dict(CELLS), patch.dict(MODELS):

@@ -24,8 +24,9 @@ from forecast.runs.run import Run
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-# How important a dimension was is told of so many trials with an error; of them this share counts as good.
-_FEWEST_TRIALS, _GOOD = 12, 0.25
+# How important a dimension was is told of so many trials with an error, of which this share counts as good: Optuna asks
+# for five good ones, and fewer made a setting important by chance.
+_FEWEST_TRIALS, _GOOD = 20, 0.25
 
 TUNED, DEFAULTS = "tuned", "defaults"
 
