@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
@@ -74,11 +75,14 @@ def read_current(home: Path) -> tuple[int, int]:
 
 
 def put_in_place(home: Path, version: int) -> None:
-    """Make a version of a run, which is whole, the one that is in place.
+    """Make a version of a run, which is whole, the one that is in place; the lock of the run is held.
 
     Raises:
         MachineError: If current.json cannot be written; then the version before is in place.
     """
+    for left in home.glob(f".{CURRENT}.*.tmp"):  # by a process that was killed while it wrote
+        with suppress(OSError):
+            left.unlink()
     latest = max(numbers_of_versions(home))
     write_atomically(home / CURRENT, to_json({"schema": SCHEMA, "version": version, "latest": latest}).encode())
 
