@@ -8,6 +8,8 @@ import resource
 from contextlib import suppress
 from pathlib import Path
 
+from forecast.errors import ConfigError
+
 
 def available_memory() -> int:
     """Bytes that this process may still allocate, from the kernel, the container and the user's own limit."""
@@ -29,8 +31,11 @@ def available_memory() -> int:
 
 
 def core_count() -> int:
-    """How many cores this process computes with: all of the machine, but one in a worker of an engine."""
-    return int(os.environ.get("FORECAST_CORES", 0)) or os.cpu_count() or 1
+    """How many cores this process computes with: FORECAST_CORES, which is one in a worker, or all of the machine."""
+    asked = os.environ.get("FORECAST_CORES", "")
+    if asked and not (asked.isdecimal() and int(asked)):
+        raise ConfigError(f"FORECAST_CORES: must be a number of cores, at least 1. Received: {asked!r}.")
+    return int(asked or os.cpu_count() or 1)
 
 
 def megabytes(count: int) -> str:

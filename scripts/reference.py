@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "FORECAST_DATA": "The folder of fetched files. (default: ./data)",
     "FORECAST_QUIET": "Print only results and errors, as --quiet.",
     "FORECAST_TRACK": "Where else the course of a training is written, as --track.",
+    "FORECAST_CORES": "How many cores a process computes with; other numbers give other last digits. (default: all)",
+    "RAY_ADDRESS": "The Ray cluster, as --address.",
     "FORECAST_HOST": "Where a server listens, as --host; so FORECAST_PORT, _WORKERS, _TOKEN_FILE and _LOG.",
     "FORECAST_OPEN_METEO_ARCHIVE_URL": "Another address of a service; so for each, by its name.",
     "TIINGO_API_KEY": "The key for prices of Tiingo.",

@@ -6,7 +6,9 @@
 Of every week the forecasts from all of its origins are scored, which nothing was trained on yet; then it becomes part
 of the rows. All begin from one training on the rows before the year, and hold out spans of one length. `fresh` is
 trained anew every so many weeks, `continued` is what `forecast update --train` makes of it each week, `never` stays.
-What was done is kept, and not done again: the script can be stopped at any time. No vanilla RNN is trained beside.
+The forecasts of each week are kept in the archive of `continued`, which scores them and looks for drift; `alarms` are
+the weeks with one. What was done is kept, and not done again: the script can be stopped at any time. No vanilla RNN is
+trained beside.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 
 import forecast
 from forecast import NullProgress, Panel, Run
+from forecast.archive.store import Archive
 from forecast.commands.train.continuing import HORIZONS_HELD_OUT
 from forecast.data.prepare import encode, windows_of
 from forecast.evaluation.scoring import score_models
@@ -72,12 +75,12 @@ class Year:
             panel, config, run=name, runs_dir=self.folder, overwrite=True, progress=NullProgress(), draw=False
         )
 
-    def continued(self, week: int) -> tuple[Run, str]:
-        """The run of `continued` before a week, updated by the rows of the week before; and why it is what it is."""
+    def continued(self, week: int) -> tuple[Run, str, int]:
+        """The run of `continued` before a week, updated by the rows of the week before; why; and its alarms."""
         if not (self.folder / "continued").exists():
             shutil.copytree(self.train(0).path, self.folder / "continued")
         if week == 0:
-            return forecast.find("continued", runs_dir=self.folder), ""
+            return forecast.find("continued", runs_dir=self.folder), "", 0
         done = forecast.update(
             "continued",
             self.known(week),
@@ -87,7 +90,7 @@ class Year:
             progress=NullProgress(),
             draw=False,
         )
-        return done.run, done.why
+        return done.run, done.why, len(done.alarms)
 
     def score(self, run: Run, week: int) -> Record:
         """The error of a run in a week, from all of its origins, and what its intervals hold."""
@@ -98,7 +101,10 @@ class Year:
         before = rows.panel.times <= self.begin
         naive_error = naive_errors_beside(run.metrics, rows, before, season)
         intervals = intervals_of(run, "end", rows.scaler)
-        metrics = score_models(rows, windows, forecasters(models, rows), season, naive_error, intervals).metrics
+        scored = score_models(rows, windows, forecasters(models, rows), season, naive_error, intervals)
+        if run.name == "continued":
+            Archive.open(run).keep(scored.forecasts.drop(columns="y"), rows_read.fingerprint())
+        metrics = scored.metrics
         name = metrics["model"]
         held = (metrics["intervals"] or {"models": {}})["models"].get(name, {}).get(str(LEVEL), {}).get("coverage")
         return {
@@ -121,14 +127,14 @@ def replay(year: Year, weeks: int, fresh_every: int, kept: Path, stop_after: flo
             if time.monotonic() - began > stop_after:
                 print(f"stopped before week {week}; the same command goes on")
                 return records
-            started, why = time.monotonic(), ""
+            started, why, n_alarms = time.monotonic(), "", 0
             if arm == "continued":
-                run, why = year.continued(week)
+                run, why, n_alarms = year.continued(week)
             else:
                 run = year.train(0 if arm == "never" else week - week % fresh_every)
             seconds = time.monotonic() - started
             is_trained = week > 0 and (arm == "continued" or (arm == "fresh" and week % fresh_every == 0))
-            record = {"arm": arm, "week": week, "version": run.version, "why": why}
+            record = {"arm": arm, "week": week, "version": run.version, "why": why, "alarms": n_alarms}
             record |= {"seconds": seconds if is_trained else None} | year.score(run, week)
             keep_records(kept, [record])
             records.append(record)
@@ -140,7 +146,16 @@ def table(records: list[Record]) -> str:
     weeks = set.intersection(*({record["week"] for record in records if record["arm"] == arm} for arm in ARMS))
     unit = next((f" ({record['unit']})" for record in records if record["unit"]), "")
     rows: list[list[object]] = [
-        ["", f"MAE{unit}", "against fresh", f"{LEVEL} % intervals hold", "seconds a training", "of fresh", "versions"]
+        [
+            "",
+            f"MAE{unit}",
+            "against fresh",
+            f"{LEVEL} % intervals hold",
+            "seconds a training",
+            "of fresh",
+            "versions",
+            "alarms",
+        ]
     ]
     of_arm = {arm: [r for r in records if r["arm"] == arm and r["week"] in weeks] for arm in ARMS}
     mae = {arm: _mean(found, "mae") for arm, found in of_arm.items()}
@@ -158,6 +173,7 @@ def table(records: list[Record]) -> str:
                 "–" if np.isnan(seconds[arm]) else f"{seconds[arm]:.1f}",
                 "–" if np.isnan(share) else f"{share:.2f}",
                 n_versions.get(arm, version),
+                sum(int(figure_of(record, "alarms")) > 0 for record in of_arm[arm]),
             ]
         )
     naive = f"last value: {_mean(of_arm['never'], 'persistence'):.4g}; {len(weeks)} weeks"

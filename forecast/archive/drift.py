@@ -7,13 +7,14 @@ all that is watched together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from forecast.archive.cusum import FEWEST_BLOCKS, find_change
+from forecast.archive.cusum import FEWEST_BLOCKS, Change, find_change
 from forecast.archive.due import Alarm, DueForecasts
 from forecast.archive.store import angles_of
 from forecast.data.bounds import TURN
@@ -162,50 +163,95 @@ def _watched_columns(run: Run, observed: Panel) -> list[Input]:
     return [(series, column) for series in range(min(observed.n_series, _MOST_SERIES)) for column in columns]
 
 
+class _Shift(NamedTuple):
+    """An input that is no longer what others tell of it.
+
+    Args:
+        key: The input.
+        size: By how much, in standard deviations of what is normally left unexplained.
+        by: The same in its own unit.
+        change: When.
+        residual: What is unexplained, by day, [B].
+    """
+
+    key: Input
+    size: float
+    by: float
+    change: Change
+    residual: Floats
+
+
+# Of so many inputs that have shifted it is tried whether the others still have without them.
+_SUSPECTS = 5
+
+
 def _changed_inputs(run: Run, observed: Panel, inputs: Sequence[Input], streams: int) -> list[Alarm]:
     """Which inputs are no longer what the season, the others of their series and the same of other series tell.
 
-    The one that has changed most is named first, and tells nothing of the others from then on: so a sensor that drifts
-    does not make those suspicious that it was compared with.
+    A sensor that drifts makes others suspicious that are told by it. So that input is named without which the fewest
+    others have shifted, of those the one that has most; from then on it tells nothing of the others.
     """
-    clock, trained_until = run.clock, np.datetime64(run.data["last"], "us")
     days, means = _daily_means(observed)
-    is_normal = days <= _day_of(clock, np.array([trained_until]))[0]
+    is_normal = days <= _day_of(run.clock, np.array([run.data["last"]], "datetime64[us]"))[0]
     if not is_normal.any() or is_normal.all():
         return []
+
+    def shifted(keys: Sequence[Input], unusable: Collection[Input]) -> list[_Shift]:
+        told_by, found = [key for key in inputs if key not in unusable], []
+        for key in keys:
+            residual = _residuals(days, means, key, told_by, is_normal)
+            normal, watched = residual[is_normal], residual[~is_normal]
+            change = find_change(normal, watched, streams)
+            if change is not None:
+                by = float(np.nanmean(watched[change.began :]) - np.nanmean(normal))
+                size = abs(by) / max(float(np.nanstd(normal)), 1e-300)
+                if size >= _LEAST_SHIFT and (by > 0) == change.rises:  # else it has come back
+                    found.append(_Shift(key, size, by, change, residual))
+        return found
+
     changed: dict[Input, Alarm] = {}
-    left = list(inputs)
-    while left:
-        found = []
-        for key in left:
-            residual = _residuals(days, means, key, [other for other in inputs if other not in changed], is_normal)
-            change = find_change(residual[is_normal], residual[~is_normal], streams)
-            if change is None:
-                continue
-            shift = float(np.nanmean(residual[~is_normal][change.began :]) - np.nanmean(residual[is_normal]))
-            size = abs(shift) / max(float(np.nanstd(residual[is_normal])), 1e-300)
-            if size >= _LEAST_SHIFT and (shift > 0) == change.rises:  # else it has come back
-                found.append((size, shift, key, change, residual))
-        if not found:
-            break
-        _, shift, (series, column), change, residual = max(found, key=lambda each: each[0])
-        began, noticed = (days[~is_normal][block] for block in (change.began, change.noticed))
-        y, after = means[:, series, column], days >= noticed
-        guess = _other_unit(observed, column, y[is_normal], y[after], y[after] - residual[after])
-        changed[series, column] = _input_alarm(observed, (series, column), shift, began, noticed, guess)
-        left = [key for _, _, key, *_ in found if key != (series, column)]
+    found = shifted(inputs, ())
+    while found:
+        suspects = sorted(found, key=lambda each: -each.size)[:_SUSPECTS]
+        rests = [shifted([each.key for each in found if each.key != suspect.key], {*changed, suspect.key})
+                 for suspect in suspects]  # fmt: skip
+        which = min(range(len(suspects)), key=lambda number: (len(rests[number]), -suspects[number].size))
+        culprit, found = suspects[which], rests[which]
+        began, noticed = (days[~is_normal][block] for block in (culprit.change.began, culprit.change.noticed))
+        y, after = means[:, *culprit.key], days >= noticed
+        guess = _other_unit(observed, culprit.key[1], y[is_normal], y[after], y[after] - culprit.residual[after])
+        others = [suspect for suspect, rest in zip(suspects, rests, strict=True)
+                  if suspect is not culprit and len(rest) == len(found) and not guess]  # fmt: skip
+        changed[culprit.key] = _input_alarm(observed, culprit, others[:2], began, noticed, guess)
     return list(changed.values())
 
 
-def _input_alarm(observed: Panel, key: Input, shift: float, began: int, noticed: int, guess: str) -> Alarm:
-    series, column = key
-    name, clock, times = observed.columns[column], observed.clock, observed.times[observed.rows(series)]
-    of_row = _day_of(clock, times)
-    size = f"{abs(shift):.3g} {observed.units.get(name, '')}".strip()
-    what = f"{quote(name)} lies {size} {'higher' if shift > 0 else 'lower'} than the season and the other inputs tell"
+def _input_alarm(
+    observed: Panel, culprit: _Shift, others: Sequence[_Shift], began: int, noticed: int, guess: str
+) -> Alarm:
+    series, column = culprit.key
+    times = observed.times[observed.rows(series)]
+    of_row = _day_of(observed.clock, times)
+
+    def lies(shift: _Shift) -> str:
+        name, of_other = observed.columns[shift.key[1]], observed.series_ids[shift.key[0]]
+        size = f"{abs(shift.by):.3g} {observed.units.get(name, '')}".strip()
+        whose = f" of {of_other}" if shift.key[0] != series else ""
+        return f"{quote(name)}{whose} lies {size} {'higher' if shift.by > 0 else 'lower'}"
+
+    lie = ", or ".join(map(lies, [culprit, *others])) + "," * bool(others)
+    what = f"{lie} than the season and the other inputs tell{guess}"
     of_series = observed.series_ids[series]
-    return _alarm(clock, "inputs", name, of_series, times[of_row == began][0], times[of_row == noticed][-1],
-                  f"{of_series}: {what}{guess}" if of_series else f"{what}{guess}")  # fmt: skip
+    alarm = _alarm(
+        observed.clock,
+        "inputs",
+        observed.columns[column],
+        of_series,
+        times[of_row == began][0],
+        times[of_row == noticed][-1],
+        f"{of_series}: {what}" if of_series else what,
+    )
+    return replace(alarm, or_else=tuple(observed.columns[other.key[1]] for other in others))
 
 
 # What units of one quantity often differ by, where the column does not say what it measures.
@@ -236,7 +282,7 @@ def _alarm(
     clock: Clock, kind: Any, column: str, series: str, began: np.datetime64, noticed: np.datetime64, what: str
 ) -> Alarm:
     when = f"Since about {clock.format(began)}, noticed {clock.format(noticed)}"
-    return Alarm(kind, column, series, began, noticed, f"{when}: {what}.")
+    return Alarm(kind, column, series, began, noticed, f"{when}: {what.rstrip('.')}{'' if what.endswith('?') else '.'}")
 
 
 def _steps_per_day(clock: Clock) -> int:

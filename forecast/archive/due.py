@@ -97,6 +97,7 @@ class Alarm:
         began: Since when, by the cumulative sum.
         noticed: When it was clear.
         sentence: All of that in words.
+        or_else: Inputs of which one may have changed instead: where two tell of each other, nobody knows which.
     """
 
     kind: Literal["losses", "coverage", "inputs"]
@@ -105,6 +106,7 @@ class Alarm:
     began: np.datetime64
     noticed: np.datetime64
     sentence: str
+    or_else: tuple[str, ...] = ()
 
     def to_json(self, clock: Clock) -> dict[str, Any]:
         """The alarm as a document."""

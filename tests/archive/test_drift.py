@@ -102,6 +102,18 @@ def test_a_station_that_moves(calm: Panel) -> None:
     assert all(alarm.noticed < np.datetime64("2025-04-15") for alarm in alarms)
 
 
+def test_of_two_that_tell_of_each_other_both_are_named(calm: Panel) -> None:
+    alone = calm.of_series(np.array([0])).select(("temperature", "dew_point"))
+    values = np.column_stack([calm.values[calm.rows(series), 0] for series in (0, 1)])
+    values[alone.times > LAST, 0] -= 1
+    changed = replace(alone, values=values)
+    run = run_of(changed)
+    (alarm,) = drift._changed_inputs(run, changed, drift._watched_columns(run, changed), 4)
+    assert {alarm.column, *alarm.or_else} == {"temperature", "dew_point"}
+    assert "'temperature' lies" in alarm.sentence
+    assert "'dew_point' lies" in alarm.sentence
+
+
 def forecasts(days: int, first: str, seed: int, size: float, width: float) -> pd.DataFrame:
     """A forecast of 24 hours from each midnight on, of errors of a size, in intervals of a half-width."""
     rng = np.random.default_rng(seed)

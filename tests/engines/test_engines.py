@@ -15,6 +15,7 @@ from forecast.engines import engine
 from forecast.engines.pool import Pool
 from forecast.engines.tasks import ONE_CORE, Engine, ThisProcess
 from forecast.errors import ConfigError, DataError, MachineError
+from forecast.memory import core_count
 from forecast.progress import NullProgress
 
 
@@ -106,3 +107,13 @@ def test_engines_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MachineError, match=r"pip install 'forecast-lstm\[ray\]'"):
         engine("ray")
+
+
+def test_a_process_computes_on_the_cores_that_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert core_count() == os.cpu_count()
+    monkeypatch.setenv("FORECAST_CORES", "3")
+    assert core_count() == 3
+    for wrong in ("0", "all", "-1"):
+        monkeypatch.setenv("FORECAST_CORES", wrong)
+        with pytest.raises(ConfigError, match="FORECAST_CORES: must be a number of cores"):
+            core_count()

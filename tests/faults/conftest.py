@@ -21,6 +21,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y = 20 + 5 * np.sin(2 * np.pi * months / 12) + np.random.default_rng(0).normal(0, 0.5, 80)
     frame = pd.DataFrame({"ds": pd.date_range("1990-01-01", periods=80, freq="MS"), "y": y})
     frame.to_csv(folder / "rows.csv", index=False)
+    later = pd.DataFrame({"ds": pd.date_range("1990-01-01", periods=100, freq="MS"), "y": np.resize(y, 100)})
+    later.to_csv(folder / "newer.csv", index=False)
     with without_plots():
         old = {**CONFIG, "epochs": 1, "seed": 1}
         forecast.train(folder / "rows.csv", old, run="run", runs_dir=folder / "runs")

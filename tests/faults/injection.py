@@ -120,6 +120,14 @@ def resume_or_train(folder: Path) -> Run:
     return train(folder) if is_old(there) else there
 
 
+def update(folder: Path) -> Run:
+    """Continue the run on rows that have come, as its second version, whatever it is worth."""
+    if forecast.find("run", runs_dir=folder / "runs").version == 2:
+        return forecast.find("run", runs_dir=folder / "runs")
+    source, runs_dir = folder / "newer.csv", folder / "runs"
+    return forecast.update("run", source, train=True, force=True, runs_dir=runs_dir).run
+
+
 def is_old(run: Run) -> bool:
     return run.config.training.seed == 1
 

@@ -6,13 +6,13 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from injection import check_whole, faults, results, resume_or_train, train, without_plots
+from injection import check_whole, faults, results, resume_or_train, train, update, without_plots
 from victim import Victim
 
 
@@ -83,3 +83,55 @@ def test_a_kill_at_fifty_random_moments(
         folder = Path(shutil.copytree(start, tmp_path / str(number)))
         victim.does("train", folder, seconds=moments.uniform(0.001, longest))
         goes_on_to(victim, folder, uninterrupted)
+
+
+def updates_to(folder: Path, expected: dict[str, bytes], again: Callable[[Path], object]) -> None:
+    """After a kill the old version is in place, or the new one, whole; and calling again ends with the same bits."""
+    there = check_whole(folder)
+    assert there.version == 1 or results(there) == expected
+    again(folder)
+    assert results(check_whole(folder)) == expected
+    home = folder / "runs/run"
+    assert sorted(path.name for path in (home / "versions").iterdir()) == ["2"]
+    assert {path.name for path in (folder / "runs").iterdir()} <= {"run", ".run.lock"}
+    assert not list(home.glob(".*"))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def updated(start: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What an update comes to if nothing happens."""
+    with without_plots():
+        return results(update(Path(shutil.copytree(start, tmp_path_factory.mktemp("updated") / "copy"))))
+
+
+def test_an_update_that_is_killed_leaves_one_version_or_the_next(
+    start: Path, tmp_path: Path, updated: dict[str, bytes]
+) -> None:
+    folder = Path(shutil.copytree(start, tmp_path / "counted"))
+    with without_plots(), faults(0, kill) as counted:
+        update(folder)
+    for back in (4, 12):  # of the last calls: before current.json is there, and before the folder is in its place
+        folder = Path(shutil.copytree(start, tmp_path / str(back)))
+        with without_plots(), pytest.raises(Killed), faults(counted.calls - back, kill):
+            update(folder)
+        with without_plots():
+            updates_to(folder, updated, update)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("part", range(4))
+def test_a_kill_of_an_update_at_any_call(
+    start: Path, tmp_path: Path, updated: dict[str, bytes], victim: Victim, part: int
+) -> None:
+    def again(folder: Path) -> None:
+        assert victim.does("update", folder) == 0
+
+    for number in range(part + 1, 1000, 4):
+        folder = Path(shutil.copytree(start, tmp_path / str(number)))
+        ended = victim.does("update", folder, number)
+        updates_to(folder, updated, again)
+        if ended == 0:
+            return
+        assert ended == -signal.SIGKILL
+    pytest.fail("The update never went through.")

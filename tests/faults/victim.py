@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from injection import faults, resume_or_train, train, without_plots
+from injection import faults, resume_or_train, train, update, without_plots
 
 LONGEST = 120  # seconds of a task; one that hangs is ended by a signal
 
@@ -58,7 +58,7 @@ def obey() -> None:
             os.dup2(2, 1)
             try:
                 with without_plots(), faults(number, kill_for_good):
-                    {"train": train, "resume_or_train": resume_or_train}[task](Path(folder))
+                    {"train": train, "resume_or_train": resume_or_train, "update": update}[task](Path(folder))
             except BaseException:
                 traceback.print_exc()
                 os._exit(1)

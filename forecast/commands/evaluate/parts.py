@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from forecast.errors import DataError, listed
 from forecast.progress import Progress
 from forecast.sources.parts import Parts
 
@@ -14,6 +16,9 @@ _MEANS, _ROOTS = ("mae", "mase", "smape", "qlike", "bias"), ("rmse", "rmsse")
 
 # Of the intervals of a level, the means over points.
 _OF_LEVELS = ("coverage", "width", "winkler", "scaled_winkler")
+
+# Files that a sentence names.
+_NAMED = 3
 
 Scores = Mapping[str, Any]
 
@@ -30,11 +35,15 @@ def score_parts(parts: Parts, score: Callable[[list[str]], Sequence[Scores]], pr
         progress: Receives how many sets are done.
 
     Raises:
-        DataError: If no window can be scored.
+        DataError: If some files cannot be read, or hold no window to score; names them.
     """
     found: list[Scores] = []
     for number, files in enumerate(parts.sets, 1):
-        found += score(sorted(files))
+        try:
+            found += score(sorted(files))
+        except DataError as error:
+            message, advice = error.args
+            raise DataError(f"{listed([*map(os.path.basename, sorted(files))], _NAMED)}: {message}", advice) from None
         progress.counted("scoring", number, len(parts.sets))
     return _pooled(found, len(parts.files))
 

@@ -75,7 +75,8 @@ def forecast_files(run: Run, source: str, folder: Path, engine: Engine, progress
     made = max(_made(run.path / "manifest.json"), _made(run.home / CURRENT))
     due = [(path, out) for path, out in outputs.items() if not _made(out) >= max(_made(path), made, 1)]
     written, failed = 0, dict[str, ForecastError]()
-    outcomes = engine.outcomes(partial(_forecast_file, str(run.path)), due, progress, "files")
+    tasks = [(os.path.abspath(path), os.path.abspath(out)) for path, out in due]  # a worker may work elsewhere
+    outcomes = engine.outcomes(partial(_forecast_file, os.path.abspath(run.path)), tasks, progress, "files")
     for number, ((path, _), outcome) in enumerate(zip(due, outcomes, strict=True), start=1):
         if outcome.error is None:
             written += 1

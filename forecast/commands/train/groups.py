@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from forecast.runs.find import find, runs_folder
 from forecast.runs.run import Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.issues import lasting
-from forecast.sources.read import Source, read, report_notes
+from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
 from forecast.tables.folders import find_files
 
 # What stands for the files of a source, each of which is a group, in place of a column.
@@ -116,6 +117,8 @@ def train_groups(
     Raises:
         DataError: If there are no such groups, or two would have runs of one name.
     """
+    source = named_together(source)
+    source = _wherever_read(on_disk(source, progress)) if isinstance(source, str) else source
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
     before = run or f"{name_of_source(source)}-{settings.network.model}"
     by_file = group_by == BY_FILE
@@ -123,7 +126,8 @@ def train_groups(
     names = [group.run for group in groups]
     if twice := [group.name for group in groups if names.count(group.run) > 1]:
         raise DataError(f"Several groups would be called {before}-…: {listed(twice, _NAMED)}.", "Name them otherwise.")
-    task = partial(_train_group, settings, runs_folder(runs_dir), overwrite, command)
+    folder = runs_folder(runs_dir).absolute()  # a worker may work elsewhere
+    task = partial(_train_group, settings, folder, overwrite, command)
     results = []
     for group, outcome in zip(groups, engine.outcomes(task, groups, progress, "groups"), strict=True):
         if outcome.result is not None:
@@ -201,6 +205,12 @@ def _is_current(run: Run, group: Group, settings: Settings) -> bool:
     if group.panel is not None:
         return bool(group.panel.fingerprint() == run.data["fingerprint"])
     return os.path.getmtime(str(group.source)) <= os.path.getmtime(run.path / "manifest.json")
+
+
+def _wherever_read(source: str) -> str:
+    """A source in words that mean the same in every folder, for a worker may work in another."""
+    names_files = not is_built_in(source) and (os.path.exists(source) or has_magic(source))
+    return os.path.abspath(source) if names_files else source
 
 
 def _by_file(source: Source, before: str) -> list[Group]:

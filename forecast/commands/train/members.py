@@ -97,7 +97,8 @@ def fit_members(
     context: TrainingContext, shape: Shape, windows: Windows, tasks: Sequence[MemberTask], engine: Engine
 ) -> list[Fitted]:
     """Train members, as many side by side as the engine computes at a time."""
-    task = partial(_fit, replace(context, progress=NullProgress()), shape, windows)
+    folder = context.checkpoints.absolute()  # a worker may work elsewhere
+    task = partial(_fit, replace(context, checkpoints=folder, progress=NullProgress()), shape, windows)
     return [_computed(own, shape) for own in engine.map(task, tasks, context.progress, "networks")]
 
 

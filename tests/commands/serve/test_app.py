@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -24,7 +25,7 @@ from forecast import Run, Settings
 from forecast.commands.requests import request_forecast
 from forecast.commands.serve import service
 from forecast.commands.serve.app import App
-from forecast.commands.serve.connection import Limits
+from forecast.commands.serve.connection import Limits, Request
 from forecast.commands.serve.log import Log
 from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.requests import RequestReader
@@ -328,6 +329,13 @@ def test_what_was_asked_and_seen_is_counted(trained: Run, monthly: pd.DataFrame)
     assert counted["forecast_inputs_total" + of_input] == "12"
     assert float(counted["forecast_inputs_sum" + of_input]) == pytest.approx(newest.sum(), rel=1e-5)
     assert float(counted["forecast_inputs_squares" + of_input]) == pytest.approx((newest**2).sum(), rel=1e-5)
+
+
+def test_a_server_that_stops_lives_and_is_not_ready(trained: Run) -> None:
+    app = App({}, Limits(body=100, seconds=1), Metrics({}, {}))
+    app.stop()
+    statuses = [asyncio.run(app.respond(Request("GET", path, {}))).status for path in ("/health", "/ready")]
+    assert statuses == [200, 503]
 
 
 def test_several_runs_have_paths_of_their_own(trained: Run) -> None:

@@ -433,6 +433,9 @@ def test_a_state_needs_a_folder(quick: Callable[..., Result], trained: Run, mont
     result = quick("stream", trained.path, monthly_csv, "--state", tmp_path / "none" / "state.json")
     assert (result.exit_code, type(result.exception)) == (1, MachineError)
     assert not (tmp_path / "none").exists()
+    result = quick("stream", trained.path, monthly_csv, "--state", tmp_path)
+    assert isinstance(result.exception, MachineError)
+    assert "it is a folder" in result.exception.message
 
 
 def test_forgetting_deletes_nothing_but_a_state(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:

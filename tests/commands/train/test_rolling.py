@@ -11,9 +11,10 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
+from forecast.commands.evaluate.parts import score_parts
 from forecast.commands.train.rolling import RollingWindows
 from forecast.data.prepare import Rows
-from forecast.errors import RunError
+from forecast.errors import DataError, RunError
 from forecast.progress import NullProgress, StopRequested, Training
 from forecast.runs.find import find
 from forecast.sources.parts import Parts, parts_of
@@ -119,6 +120,14 @@ def test_scores_of_parts_are_those_of_all_files(run: Run, folder: Path) -> None:
     of_whole = [part["intervals"]["models"][pooled["model"]]["80"]["coverage"] for part in whole]
     assert levels["80"]["coverage"] == pytest.approx(np.average(of_whole, weights=sizes))
     assert "12 files" in pooled["verdict"]
+
+
+def test_files_that_cannot_be_scored_are_named(parts: Parts) -> None:
+    def refuse(files: list[str]) -> list[dict[str, object]]:
+        raise DataError("There is no window to score.", "Give more rows.")
+
+    with pytest.raises(DataError, match=r"^\d\d\.parquet, \d\d\.parquet: There is no window to score"):
+        score_parts(parts, refuse, NullProgress())
 
 
 class _Stops(NullProgress):
