@@ -61,7 +61,7 @@ def test_both_wheels_hold_the_same_package(tmp_path: Path) -> None:
 
 def test_without_tensorflow_training_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forecast.version.find_spec", lambda name: None)
-    with pytest.raises(forecast.MachineError, match="needs tensorflow, which is not installed") as caught:
+    with pytest.raises(forecast.MachineError, match="need tensorflow, which is not installed") as caught:
         forecast.train("weather", run="never")
     assert "pip install forecast-lstm" in caught.value.advice
 

@@ -33,7 +33,8 @@ _BESIDE = "persistence"
 _MOST_SERIES = 500
 
 # A shift of an input that is smaller, in standard deviations of its days as far as other inputs do not tell of them,
-# says more of the weather of a year than of a sensor.
+# says more of the weather of a year than of a sensor. Seen on eight years of an airport, in which nothing was changed;
+# no simulation chose it.
 _LEAST_SHIFT = 0.5
 
 # The least loss that has a logarithm, as a share of the mean.

@@ -34,7 +34,7 @@ class Pool(Engine):
     """
 
     def __init__(self, workers: int) -> None:
-        self._most, self._idle = workers, list[_Worker]()
+        self.workers, self._idle = workers, list[_Worker]()
 
     def close(self) -> None:
         """End all workers."""
@@ -53,7 +53,7 @@ class Pool(Engine):
         lost: Counter[int] = Counter()
         try:
             while waiting or busy:
-                while waiting and len(busy) < self._most:
+                while waiting and len(busy) < self.workers:
                     worker = self._idle.pop() if self._idle else _Worker()
                     number = waiting.popleft()
                     busy[worker.connection] = number, worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,9 @@ from forecast.plots.page import Section, picture_of, render
 from forecast.plots.style import MODEL, LineStyle, model_name, printable
 from forecast.plots.tables import Cell, format_share
 
+# Points side by side that are no blot yet.
+_MEANS_PER_INCH = 20
+
 # How the levels of intervals are drawn, the first the lowest.
 _LEVELS = (MODEL, LineStyle("#56B4E9", (0, (4, 1.3)), "s", 1.3, 2.0), LineStyle("#CC79A7", (0, (1, 1)), "^", 1.1, 1.9))
 
@@ -48,26 +52,27 @@ def plot_live(live: LiveScores, *, size: PageSize = FILE) -> PlotFigure:
     figure = PlotFigure(size, 1.0 + 2.3 * len(parts))
     axes = dict(zip(parts, figure.subplots(len(parts), 1, squeeze=False)[:, 0], strict=True))
     measure = labels.with_unit("MAE") if summary["skill_of"] == "MAE" else summary["skill_of"]
-    days = [each["day"] for each in summary["by_day"]]
+    by_day, per = _means_of_days(summary["by_day"], int(_MEANS_PER_INCH * size.width))
+    days = [each["day"] for each in by_day]
     is_steps = live.clock.freq == STEP
     at: Any = np.array(days, np.int64 if is_steps else "datetime64[us]")
     curves: list[Line2D] = []
-    few = len(days) <= MOST_MARKERS
+    few = len(days) <= MOST_MARKERS * size.width / FILE.width
     for name in summary["models"]:
-        errors = _numbers(each["error"][name] for each in summary["by_day"])
+        errors = _numbers(each["error"][name] for each in by_day)
         style = labels.line_style(name)
         curves.append(draw_curve(axes["days"], at, errors, style, model_name(name), markers=few))
         if has_steps:
             steps = np.arange(1, summary["horizon"] + 1)
             draw_curve(axes["steps"], steps, _numbers(summary["by_step"][name]), style, model_name(name),
                        markers=len(steps) <= MOST_MARKERS)  # fmt: skip
-    axes["days"].set_ylabel(f"{measure} by day")
+    axes["days"].set_ylabel(f"{measure} by {'day' if per == 1 else f'{per} days'}")
     ticks = size.max_ticks()
     for part in parts[: 1 + has_intervals]:
         format_axes(axes[part], at, ticks)
         _mark_alarms(axes[part], live, is_steps)
     if has_intervals:
-        _draw_coverage(axes["coverage"], summary, at, few)
+        _draw_coverage(axes["coverage"], by_day, sorted(summary["coverage"], key=int), at, few)
     if has_steps:
         axes["steps"].set_ylabel(f"{measure} by step")
         axes["steps"].set_xlabel(f"{labels.steps} ahead")
@@ -82,9 +87,28 @@ def plot_live(live: LiveScores, *, size: PageSize = FILE) -> PlotFigure:
     return figure
 
 
-def _draw_coverage(axes: Axes, summary: dict[str, Any], at: Any, few: bool) -> None:
-    for level, style in zip(sorted(summary["coverage"], key=int), _LEVELS, strict=False):
-        held = 100 * _numbers(each["coverage"][level] for each in summary["by_day"])
+def _means_of_days(by_day: Sequence[Mapping[str, Any]], most: int) -> tuple[list[Mapping[str, Any]], int]:
+    """The scores by day, or those of several days together where there are too many; and how many these are."""
+    per = -(-len(by_day) // most)
+    if per < 2:
+        return list(by_day), 1
+    groups = [by_day[first : first + per] for first in range(0, len(by_day), per)]
+
+    def mean(group: Sequence[Mapping[str, Any]], what: str, name: str) -> float | None:
+        known = [(each[what][name], each["n_points"]) for each in group if each[what][name] is not None]
+        weight = sum(count for _, count in known)
+        return sum(value * count for value, count in known) / weight if weight else None
+
+    return [
+        {"day": group[0]["day"]} | {what: {name: mean(group, what, name) for name in group[0][what]}
+                                    for what in ("error", "coverage")}
+        for group in groups
+    ], per  # fmt: skip
+
+
+def _draw_coverage(axes: Axes, by_day: Sequence[Mapping[str, Any]], levels: Sequence[str], at: Any, few: bool) -> None:
+    for level, style in zip(levels, _LEVELS, strict=False):
+        held = 100 * _numbers(each["coverage"][level] for each in by_day)
         draw_curve(axes, at, held, style, f"{level}%", markers=few)
         axes.axhline(int(level), color=style.color, lw=0.8, ls=":", zorder=1)
         where: dict[str, Any] = {

@@ -51,7 +51,9 @@ class FileForecasts:
         raise kind(
             f"{len(self.failed):,} of {self.written + self.passed_over + len(self.failed):,} files have no forecast: "
             f"{listed([*self.failed], _NAMED)}. The first: {rendered(first.args[0], 'shell')}",
-            f"The forecasts of the others are in {folder}. Type the same again: what is done is passed over.",
+            f"The forecasts of the others are in {folder}. Type the same again: what is done is passed over."
+            if self.written + self.passed_over
+            else "",
         )
 
 
@@ -70,7 +72,10 @@ def forecast_files(run: Run, source: str, folder: Path, engine: Engine, progress
 
     Raises:
         DataError: If there is no file, or two would be written into one.
+        MachineError: If there is a file where the folder should be.
     """
+    if folder.exists() and not folder.is_dir():
+        raise MachineError(f"{folder} is a file, and the forecasts go into a folder.", "Choose another place.")
     outputs = _outputs(source, folder)
     made = max(_made(run.path / "manifest.json"), _made(run.home / CURRENT))
     due = [(path, out) for path, out in outputs.items() if not _made(out) >= max(_made(path), made, 1)]

@@ -174,6 +174,16 @@ class TrialStore:
             yield
 
 
+def forget_study(address: str, name: str) -> None:
+    """Delete a study from a storage, if it is there.
+
+    Raises:
+        MachineError: If the storage cannot be used.
+    """
+    with suppress(KeyError):
+        import_optuna().delete_study(study_name=name, storage=_storage(address))
+
+
 def error_of(trial: FrozenTrial) -> float | None:
     """The error of a trial; None of one without, whose value in Optuna is what it last reported."""
     return trial.value if trial.state.name == "COMPLETE" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -72,6 +73,8 @@ def run_trial(
             context = TrainingContext(prepared, folder / f"span-{number + 1}", watch)
             model = fit_networks(context, fold.naive_error)["model"]
             errors.append(fold.error(config, model.over(prepared.rows)))
+            del model, context
+            gc.collect()  # a training refers to itself, and a search has many
             trial.set_user_attr(SECONDS, round(before + time.monotonic() - began, 2))
             trial.set_user_attr(ERRORS, errors)
         error = fmean(errors)

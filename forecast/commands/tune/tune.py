@@ -20,7 +20,7 @@ from forecast.commands.tune.folds import has_room, rolling_folds, without_test
 from forecast.commands.tune.outcome import judge, summarise, trials_table
 from forecast.commands.tune.search import Budget, Search, work
 from forecast.commands.tune.space import space_of
-from forecast.commands.tune.study import import_optuna
+from forecast.commands.tune.study import forget_study, import_optuna
 from forecast.commands.tune.trial import WHY
 from forecast.config import Config, Settings, nest, settings_from_toml
 from forecast.data.panel import Panel
@@ -150,6 +150,8 @@ def tune(
     study = folder / f"{RunWriter(folder, name).name}.study"
     with locked(folder / f".{study.name}.lock", f"The study {name}"), _going_on():
         _begin(study, folder, name, overwrite)
+        if overwrite and storage is not None:
+            forget_study(storage, name)
         hidden = without_test(panel, config)
         folds = rolling_folds(hidden, config, spans)
         space = space_of(config, asked, given, partial(has_room, folds))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from forecast import ConfigError, DataError, NullProgress, Run
+from forecast import ConfigError, DataError, MachineError, NullProgress, Run
 from forecast.commands.predict import files
 from forecast.commands.predict.files import forecast_files
 from forecast.commands.predict.predict import predict_into
@@ -93,6 +93,8 @@ def test_the_command_names_what_failed(
     assert "west.csv" in done.exception.message
     assert json.loads(done.stdout)["written"] == 2
     assert json.loads(quick(*call).stdout)["passed_over"] == 2
+    in_a_file = quick("predict", trained.name, "--input", folder, "--output", folder / "north.csv")
+    assert isinstance(in_a_file.exception, MachineError)
     for wrong in (
         ("predict", trained.name, "--input", folder),
         ("predict", trained.name, "mine.csv", "--input", folder, "--output", tmp_path / "out"),

@@ -9,8 +9,9 @@ from pathlib import Path
 import optuna
 import pytest
 
+from forecast.commands.tune.outcome import importances
 from forecast.commands.tune.space import Between, Choices
-from forecast.commands.tune.study import TrialStore
+from forecast.commands.tune.study import TrialStore, forget_study
 from forecast.commands.tune.study import error_of as error_of_trial
 from forecast.errors import ConfigError, MachineError
 
@@ -108,8 +109,20 @@ def test_any_storage_of_optuna_by_its_address(tmp_path: Path) -> None:
         assert left is not None
         assert own is not None
         assert own.number == left.number + 1  # what was begun elsewhere has its checkpoints there
+    forget_study(address, "months")
+    assert store(tmp_path / "here", address).trials() == []
     with pytest.raises(MachineError, match=r"nowhere://"):
         store(tmp_path, "nowhere://x")
+
+
+def test_importances_are_told_of_enough_trials(tmp_path: Path) -> None:
+    trials = store(tmp_path)
+    search(trials, 19)
+    assert importances(trials) == {}
+    search(trials, 24)
+    found = importances(trials)
+    assert sum(found.values()) == pytest.approx(1)
+    assert found.keys() == SPACE.keys()
 
 
 def test_without_optuna_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
