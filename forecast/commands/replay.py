@@ -12,6 +12,7 @@ from forecast.commands.options import AsJson, Quiet, RunArgument, RunsDir, SameS
 from forecast.errors import ReplayError, phrase
 
 if TYPE_CHECKING:
+    from forecast.data.panel import Panel
     from forecast.progress import Progress
     from forecast.runs.run import Run
     from forecast.sources.read import Source
@@ -128,6 +129,7 @@ def replay(
     Raises:
         DataError: If the rows cannot be read again, or are others.
     """
+    from forecast.commands.progress import shown_by_default
     from forecast.commands.train.train import train
     from forecast.progress import StopRequested
     from forecast.runs.find import find
@@ -137,7 +139,11 @@ def replay(
     panel = training_panel(run, source)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            again = train(panel, run.config, run="replay", runs_dir=Path(folder), progress=progress)
+            again = (
+                _continue_again(run, panel, Path(folder), progress or shown_by_default())
+                if run.version > 1
+                else train(panel, run.config, run="replay", runs_dir=Path(folder), progress=progress)
+            )
         except StopRequested as stop:
             stop.args = (*stop.args[:1], "")  # what was trained so far goes with the folder
             raise
@@ -150,6 +156,19 @@ def replay(
     )
     changed = {name: (was[name], now.get(name, "absent")) for name in was if now.get(name) != was[name]}
     return Replay(run.name, len(recorded), differences, changed)
+
+
+def _continue_again(run: Run, panel: Panel, folder: Path, progress: Progress) -> Run:
+    """A version of a run, continued once more from the one before."""
+    from forecast.commands.train.continuing import Continuation
+    from forecast.commands.train.train import train_next_version
+    from forecast.runs.find import open_run
+    from forecast.runs.versions import folder_of_version
+    from forecast.runs.writer import RunWriter
+
+    before = open_run(folder_of_version(run.home, run.manifest["update"]["continued_from"]))
+    writer = RunWriter(folder, "replay", run.version)
+    return train_next_version(Continuation(before, force=True), panel, panel, writer, progress, draw=False)
 
 
 def _figures(value: Any, name: str = "") -> Iterator[tuple[str, Figure]]:
