@@ -21,6 +21,7 @@ import forecast
 from forecast import ConfigError, DataError, Run, Settings
 from forecast.archive.due import Alarm
 from forecast.cli import build_program
+from forecast.commands.replay import replay
 from forecast.commands.update import update as module
 from forecast.commands.update.words import in_a_line
 from forecast.progress import NullProgress, StopRequested, Training
@@ -130,6 +131,7 @@ def test_a_version_continues_from_the_one_before(folder: Path) -> None:
     assert steps[1] > steps[0] > 0
     assert run.history["loss"].iloc[0] < before.history["loss"].iloc[0]
     assert forecast.predict(run, folder / "all.csv")["cutoff"].max() == pd.Timestamp("2006-08-01")
+    assert replay(run).same  # continued once more from the first version, to the last bit
 
 
 def test_it_takes_the_place_only_if_it_is_better(folder: Path) -> None:
