@@ -24,7 +24,8 @@ import forecast
 from forecast.data.panel import Floats
 from forecast.data.windows import Flags
 
-RATE, SEED = 0.1, 26
+# The seed is one by which nothing was chosen.
+RATE, SEED = 0.1, 2027
 
 # Of a series its newest rows, a fifth of which is the test span; hours of a day; hours from one event to the next.
 _ROWS, _DAY, _APART = 12_000, 24, 400
