@@ -70,7 +70,8 @@ def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> P
     """The same without public holidays."""
     named = load_dataset(str(source)) if is_built_in(source) else named_together(source)
     if isinstance(named, Panel):
-        _refuse_forms(named, options)
+        if alter is None:  # an audit reads rows again as they were read before
+            _refuse_forms(named, options)
         panel = _masked(_altered(named, alter), options)
         panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
         return with_derived(panel, options.derived) if options else panel

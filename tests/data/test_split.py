@@ -10,7 +10,7 @@ from forecast.config import DataSettings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.data.split import split_panel
-from forecast.errors import DataError
+from forecast.errors import ConfigError, DataError
 
 
 def counts(panel: Panel, **options: object) -> list[int]:
@@ -115,5 +115,5 @@ def test_series_of_one_length_are_divided_at_the_same_times() -> None:
 
 def test_dates_and_a_division_by_series_contradict_each_other() -> None:
     assert DataSettings(split="auto").split is None
-    with pytest.raises(ValueError, match="split = series"):
+    with pytest.raises(ConfigError, match="split = series"):
         DataSettings(split="series", test_from="2020-01-08")
