@@ -95,7 +95,7 @@ def hard_table(seed: int) -> Table:
 
 @pytest.mark.parametrize("width", [*range(40, 101, 3), 120, 160, 200])
 def test_every_number_stands_whole_on_any_terminal(width: int, printed: Callable[..., str]) -> None:
-    for seed in range(25):
+    for seed in range(width % 2, 25, 2):
         table = hard_table(seed)
         text = printed(width, print_table, table)
         assert all(cell_len(line) <= width for line in text.splitlines())

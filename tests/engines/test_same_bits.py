@@ -59,7 +59,7 @@ def backtested(rows: pd.DataFrame, folder: Path, by: Engine) -> Any:
 
 
 def ensemble(rows: pd.DataFrame, folder: Path, by: Engine) -> Run:
-    settings = SMALL | {"ensemble": 2, "refit": True}
+    settings = SMALL | {"ensemble": 2, "baseline": False}
     return forecast.train(rows, settings, run="a", runs_dir=folder, draw=False, engine=by, overwrite=True)
 
 

@@ -11,6 +11,7 @@ from contenders.contest import Contest
 from profile_epoch import tables
 
 
+@pytest.mark.thorough
 def test_the_parts_of_an_epoch_make_the_whole(tmp_path: Path) -> None:
     values = np.sin(np.arange(600) / 4)[:, None].astype(np.float32)
     contest = Contest(tmp_path, values, ("y",), "2020-01-01T00:00", 420, 480, 12, 4, 4, 64)

@@ -427,9 +427,9 @@ def test_a_compiled_step_learns_what_a_plain_one_does(
 @pytest.mark.parametrize(
     "options",
     [
-        {"model": "gru", "dropout": 0.1},
         {"model": "lstm", "recurrent_dropout": 0.1},
-        {"model": "gru", "normalise": "last", "mirror": True},
+        pytest.param({"model": "gru", "dropout": 0.1}, marks=pytest.mark.thorough),
+        pytest.param({"model": "gru", "normalise": "last", "mirror": True}, marks=pytest.mark.thorough),
     ],
 )
 def test_a_compiled_step_draws_the_same_chances_each_time(options: dict[str, object]) -> None:

@@ -74,7 +74,7 @@ def blank(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"model": "stacked-lstm", "units": (5, 3)}, ["1-gates-1.png", "1-gates-2.png"], 2),
         ({"model": "segment-gru", "segment": 4, "lookback": 10, "normalise": "last"}, ["1-gates.png"], 1),
         ({"model": "rnn", "ensemble": 2}, ["1-gates.png"], 1),
-        ({"model": "slstm", "baseline": False}, ["1-gates.png"], 1),
+        pytest.param({"model": "slstm", "baseline": False}, ["1-gates.png"], 1, marks=pytest.mark.thorough),
         ({"model": "bi-lstm", "baseline": False}, ["1-gates-1.png", "1-gates-2.png"], 2),
     ],
 )

@@ -41,7 +41,7 @@ class Interrupting(NullProgress):
 
 
 def search(frame: pd.DataFrame, folder: Path, progress: NullProgress | None = None, **more: Any) -> Tuning:
-    return forecast.tune(frame, SETTINGS, trials=3, spans=2, run="months", runs_dir=folder, progress=progress, **more)
+    return forecast.tune(frame, SETTINGS, trials=2, spans=2, run="months", runs_dir=folder, progress=progress, **more)
 
 
 def found(tuning: Tuning) -> list[object]:
@@ -51,7 +51,7 @@ def found(tuning: Tuning) -> list[object]:
 def test_a_search(monthly: pd.DataFrame, tmp_path: Path) -> None:
     tuned = search(monthly, tmp_path / "one")
     summary = tuned.summary
-    assert summary["n_trials"] == len(tuned.trials) == 3
+    assert summary["n_trials"] == len(tuned.trials) == 2
     assert summary["defaults"]["learning_rate"] == 0.002
     assert not summary["space"].keys() & {"units", "layers", "lookback", "turns"}
     assert tuned.run.name == "months"
@@ -72,7 +72,7 @@ def test_a_search(monthly: pd.DataFrame, tmp_path: Path) -> None:
     assert found(search(monthly, tmp_path / "one", again)) == found(tuned)
     assert again.trials == []
     with pytest.raises(ConfigError, match="other rows, settings"):
-        forecast.tune(monthly, SETTINGS | {"epochs": 5}, trials=3, run="months", runs_dir=tmp_path / "one")
+        forecast.tune(monthly, SETTINGS | {"epochs": 5}, trials=2, run="months", runs_dir=tmp_path / "one")
 
 
 def test_what_it_says() -> None:
