@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ import forecast
 from forecast import Run, Settings
 from forecast.cli import build_program
 from loopback import Loopback
+
+# Python would look for circles among the objects of TensorFlow's graphs every moment: a sixteenth of the whole time.
+gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope="session")

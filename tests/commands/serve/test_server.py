@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -43,7 +44,11 @@ def started(run: Run, *options: str) -> tuple[subprocess.Popen[str], int]:
 
 def n_sockets(process: str) -> int:
     """How many sockets a process has open."""
-    return sum(file.readlink().name.startswith("socket:") for file in Path(f"/proc/{process}/fd").iterdir())
+    found = 0
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found += file.readlink().name.startswith("socket:")
+    return found
 
 
 def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_in_good_order(
