@@ -63,7 +63,7 @@ def evaluate(
         check_states(run)
     if memory is not None and source is not None and (parts := parts_of(source, memory, run.config.training.seed)):
         return Scores(score_parts(parts, partial(_score_files, run), progress))
-    panel = training_panel(run) if source is None else new_panel(run, source, progress)
+    panel = new_panel(run, training_panel(run) if source is None else source, progress)
     unseen = run.scaler.unseen(panel.series_ids)
     trained = np.setdiff1d(np.arange(panel.n_series), unseen)
     if not len(unseen):

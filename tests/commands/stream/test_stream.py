@@ -515,6 +515,15 @@ def test_a_stream_of_carried_states_is_scored_by_evaluate(runs: dict[str, Run], 
         forecast.evaluate(runs["window"], monthly, stream=True)
 
 
+def test_a_target_that_is_not_the_first_column_is_scored_alike(
+    monthly: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path
+) -> None:
+    frame = monthly.assign(x=monthly["y"].shift(1).bfill() * 3)[["ds", "x", "y"]]
+    carrying = tiny(target="y", stateful=True, batch_size=4, baseline=False, epochs=1, model="gru")
+    run = forecast.train(frame, carrying, run="second", runs_dir=tmp_path, draw=False)
+    assert forecast.evaluate(run, stream=True)["models"] == forecast.evaluate(run, frame, stream=True)["models"]
+
+
 def test_a_stateful_run_that_carries_nothing_tells_so(
     runs: dict[str, Run], monthly: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path
 ) -> None:
