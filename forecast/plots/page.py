@@ -92,6 +92,26 @@ class Section:
     files: dict[str, str] = field(default_factory=dict)
 
 
+def reproduction(
+    facts: Mapping[str, str],
+    command: str | None,
+    then: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> Section:
+    """How what a page shows is made again.
+
+    Args:
+        facts: What it depends on, by name.
+        command: The command line that made it; empty if none did.
+        then: Further commands, by heading.
+        files: What these need, by heading.
+    """
+    made_by = {"Made by": command} if command else {}
+    return Section(
+        "How to reproduce it", facts={**facts}, commands={**made_by, **(then or {})}, files={**(files or {})}
+    )
+
+
 def picture_of(title: str, wide: PlotFigure, narrow: PlotFigure) -> Picture:
     """A plot for the page, drawn for screens and again for phones, where the letters of the first are too small."""
     return Picture(title, wide.note, _svg_image(wide), _svg_image(narrow))

@@ -26,7 +26,7 @@ from forecast.plots.live_plot import live_section
 from forecast.plots.lost_windows import lost_windows_in_words
 from forecast.plots.many_series import lookup_of, tables_by_series
 from forecast.plots.members import ensemble_in_words, member_table
-from forecast.plots.page import Picture, Section, picture_of, png_image, render
+from forecast.plots.page import Picture, Section, picture_of, png_image, render, reproduction
 from forecast.plots.results import Part, RunResults
 from forecast.plots.run_plots import PLOTS, files_of
 from forecast.plots.style import format_number, model_name, printable
@@ -403,12 +403,10 @@ def _reproduction(run: RunResults) -> Section:
         "season": f"{config.data.season:,} steps",
         "started": _format_stamp(manifest["started"]),
     }
-    commands = {"Made by": manifest["command"]} if manifest["command"] else {}
-    commands["Train it again and check that every figure comes out the same"] = run.replay
-    return Section(
-        "How to reproduce it",
-        facts=facts,
-        commands=commands,
+    return reproduction(
+        facts,
+        manifest["command"],
+        then={"Train it again and check that every figure comes out the same": run.replay},
         files={"The whole configuration, as a file for --config": config.to_toml()},
     )
 

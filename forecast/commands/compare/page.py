@@ -10,7 +10,7 @@ from forecast.commands.compare.plot import plot_leaderboard
 from forecast.commands.compare.tables import leaderboard_tables
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.footnotes import points_not_scored
-from forecast.plots.page import Picture, Section, picture_of, render
+from forecast.plots.page import Picture, Section, picture_of, render, reproduction
 from forecast.plots.style import printable
 
 
@@ -30,11 +30,7 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
         origin=[f"{targets}, {summary['horizon']:,} steps ahead", f"{summary['n_windows']:,} test windows"],
         sections={
             "leaderboard": leaderboard_section(summary),
-            "again": Section(
-                "How to reproduce it",
-                facts={"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seeds": seeds},
-                commands={"Made by": command} if command else {},
-            ),
+            "again": reproduction({"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seeds": seeds}, command),
         },
     )
 

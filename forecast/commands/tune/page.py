@@ -8,7 +8,7 @@ from typing import Any
 from forecast.commands.tune.plots import plot_course, plot_importances, plot_parallel
 from forecast.commands.tune.tables import runs_table, space_table, spans_table, trials_tables
 from forecast.plots.figure import PHONE, SCREEN, PageSize, PlotFigure
-from forecast.plots.page import Picture, Section, picture_of, render
+from forecast.plots.page import Picture, Section, picture_of, render, reproduction
 from forecast.plots.style import printable
 
 _Plot = Callable[..., PlotFigure]
@@ -29,10 +29,8 @@ def search_page(summary: Mapping[str, Any], command: str = "") -> str:
         origin=[f"{targets}, {summary['horizon']:,} steps ahead", f"{summary['n_trials']:,} trials"],
         sections={
             "search": search_section(summary),
-            "again": Section(
-                "How to reproduce it",
-                facts={"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seed": str(summary["seed"])},
-                commands={"Made by": command} if command else {},
+            "again": reproduction(
+                {"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seed": str(summary["seed"])}, command
             ),
         },
     )
