@@ -77,8 +77,8 @@ class Snapped:
 
 def usual_step(times: Times, series: NDArray[np.int64]) -> float:
     """The median step between rows of a series, in microseconds; 0 if there is none."""
-    steps = _steps(times, series).astype("timedelta64[us]", copy=False).view(np.int64)
-    return float(np.median(steps, overwrite_input=True)) if len(steps) else 0.0
+    lengths, counts = _lengths(_steps(times, series))
+    return _median(lengths, counts) if len(lengths) else 0.0
 
 
 def usual_length(times: Times, series: NDArray[np.int64]) -> int:
@@ -87,10 +87,24 @@ def usual_length(times: Times, series: NDArray[np.int64]) -> int:
     Raises:
         DataError: If there is none.
     """
-    lengths, counts = np.unique(_steps(times, series).astype("timedelta64[us]").astype(np.int64), return_counts=True)
+    lengths, counts = _lengths(_steps(times, series))
     if not len(lengths):
         raise DataError("There are too few rows to see the step between them.", f"Name it: {setting('freq', 'D')}")
-    return int(lengths[counts.argmax()])
+    return int(lengths[counts.argmax()].astype("timedelta64[us]").astype(np.int64))
+
+
+def _lengths(steps: NDArray[np.timedelta64]) -> tuple[NDArray[np.timedelta64], NDArray[np.int64]]:
+    """The different lengths of steps, ascending, and how many have each; nothing is sorted where all are alike."""
+    if len(steps) and (steps == steps[0]).all():
+        return steps[:1], np.array([len(steps)])
+    return np.unique(steps, return_counts=True)
+
+
+def _median(lengths: NDArray[np.timedelta64], counts: NDArray[np.int64]) -> float:
+    """The median of steps of different lengths, in microseconds."""
+    middle = (counts.sum() - np.array([1, 0])) // 2  # one step, or the two about the middle
+    both = lengths[np.searchsorted(np.cumsum(counts), middle, side="right")]
+    return float(both.astype("timedelta64[us]").astype(np.int64).mean())
 
 
 def _steps(times: Times, series: NDArray[np.int64]) -> NDArray[np.timedelta64]:
@@ -112,17 +126,17 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
     steps = _steps(times, series)
     if not len(steps):
         return
-    lengths, counts = np.unique(steps, return_counts=True)
-    usual = lengths[counts.argmax()]
+    lengths, counts = _lengths(steps)
+    usual, median = lengths[counts.argmax()], _median(lengths, counts)
     if usual > _CENTURY:
         return
-    calendar = _calendar_alias(times, steps)
+    calendar = _calendar_alias(times, median / _MICROSECONDS["D"], alike=counts.max() / len(steps))
     if are_midnights(times) and (days := _days_of_month(times)):
         yield Clock(f"{calendar if len(days) == 1 and calendar else 'MS'} {','.join(map(str, days))}"), MOST_SNAPPED
     if calendar:
         yield Clock(calendar), MOST_SNAPPED
     # Friday to Monday is one step of a business-day clock.
-    if usual == _DAY and (weekdays(times) >= 5).mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
+    if usual == _DAY and (weekdays(times) >= 5).mean() < _MOST_WEEKENDS and lengths[-1] >= 3 * _DAY:
         yield Clock("B"), MOST_SNAPPED
     if usual == _WEEK and counts.max() >= _LEAST_USUAL * len(steps):
         yield Clock(_anchored("W", times)), MOST_SNAPPED
@@ -132,7 +146,6 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
         if has_gaps and (week := open_week(replace(clock, tz=tz).wall(times), series, clock.kind.length)):
             yield Clock(f"{clock.freq} {week[0]}"), MOST_SNAPPED
         yield clock, MOST_SNAPPED
-    median = np.median(steps.astype("timedelta64[us]").astype(np.int64))
     if are_midnights(times):
         # Open on some days of the week only, so that no step is the usual one.
         if median < 7 * _MICROSECONDS["D"] and (week := open_week(times, series, DAY)):
@@ -142,7 +155,7 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
     else:
         if pattern := pattern_of(Clock("s", tz).wall(times), series):
             yield pattern, MOST_SNAPPED
-        yield Clock(spelled(round_step(float(median)))), 1.0  # it wobbles, so every row may be off
+        yield Clock(spelled(round_step(median))), 1.0  # it wobbles, so every row may be off
 
 
 def pattern_of(wall: Times, series: NDArray[np.int64], is_asked_for: bool = False) -> Clock | None:
@@ -218,7 +231,7 @@ def zone_of_sessions(times: Times, series: NDArray[np.int64]) -> str | None:
         times: Timestamps in UTC [T], ascending within each series.
         series: The series of each row, [T].
     """
-    lengths, counts = np.unique(_steps(times, series), return_counts=True)
+    lengths, counts = _lengths(_steps(times, series))
     if not len(lengths) or counts.max() == counts.sum() or counts.max() < _LEAST_USUAL * counts.sum():
         return None
     clock = Clock(spelled(int(lengths[counts.argmax()].astype("timedelta64[us]").astype(np.int64))))
@@ -229,9 +242,14 @@ def zone_of_sessions(times: Times, series: NDArray[np.int64]) -> str | None:
     return max(shares, key=lambda tz: shares[tz], default=None)
 
 
-def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
-    """``MS``, ``ME``, ``QS-JAN``, ``YE-DEC`` and the like, where the usual step is one to twelve months."""
-    usual = float(np.median(steps) / _DAY)
+def _calendar_alias(times: Times, usual: float, alike: float) -> str | None:
+    """``MS``, ``ME``, ``QS-JAN``, ``YE-DEC`` and the like, where the usual step is one to twelve months.
+
+    Args:
+        times: Timestamps [T].
+        usual: The median step between them, in days.
+        alike: The share of the steps that have the length which comes most often.
+    """
     lengths = (("M", 28, 31), ("Q", 89, 93), ("2Q", 180, 185), ("Y", 364, 367))
     unit = next((unit for unit, low, high in lengths if low <= usual <= high), None)
     if unit is None:
@@ -241,7 +259,6 @@ def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
     ahead = (month + 1).astype("datetime64[D]") - days
     ends = bool((ahead <= np.timedelta64(_CALENDAR_SLACK, "D")).mean() > 0.5)
     # Steps of exactly 28 or 30 days come to a new day of the month each time: a fixed step, no calendar month.
-    alike = np.unique(steps, return_counts=True)[1].max() / len(steps)
     if unit == "M" and alike > 0.9 and not ends and len(np.unique(days - month.astype("datetime64[D]"))) > 1:
         return None
     alias = unit + ("E" if ends else "S")

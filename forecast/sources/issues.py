@@ -22,7 +22,7 @@ from forecast.sources.missing import mask_named
 from forecast.tables.bytes import find_input
 from forecast.tables.columns import Measurements
 from forecast.tables.find_times import find_times
-from forecast.tables.formats import read_tables
+from forecast.tables.formats import read_table
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input
 from forecast.tables.reading import Columns, columns_of
@@ -148,7 +148,7 @@ def _open(panel: Panel, source: str | Path | pd.DataFrame, options: ReadOptions)
         table = from_frame(source, Input("the table"), dialect)
     else:
         found = find_input(str(source) if inside else str(options.known_forecasts))
-        table = next(read_tables(found, dialect, True))
+        table = read_table(found, dialect)
     series_id = options.series_id or panel.read_options.get("series_id")
     time_column = options.time_column if options.time_column in table.names else None
     return table, replace(dialect, series_id=series_id if series_id in table.names else None, time_column=time_column)

@@ -29,6 +29,9 @@ _SHARE_PRICE, _PRICE = re.compile(r"^(adj[ _.]?)?(open|high|low|close)$", re.I),
 # The largest steps of a column, which do not count among the usual ones: in a short one spikes are many of a hundred.
 _OF_SPIKES = 4
 
+# One in so many values tells how far all spread at least.
+_SOME = 16
+
 # Other values in a series that must differ for one value to be isolated from them.
 _DISTINCT = 10
 
@@ -97,6 +100,22 @@ def spread_about(present: Floats, median: float) -> float:
         return 0.0
     distance /= longest
     return float(np.sqrt(np.mean(np.square(distance, out=distance)))) * longest
+
+
+def least_spread(values: Floats, farthest: float) -> float:
+    """What `spread_about` any value is at least, at a hundredth of its time: it may tell that nothing is odd.
+
+    The squares of some values about their own mean are no more than those of all about anything.
+
+    Args:
+        values: [n]; NaN is left out.
+        farthest: No value is farther from the median.
+    """
+    some = without_missing(values[::_SOME])
+    if not len(some):
+        return 0.0
+    squares = len(some) * float(np.var(some)) - 5 * farthest * farthest
+    return 0.99 * float(np.sqrt(max(0.0, squares / len(values))))  # sums are rounded
 
 
 def time_of_row(panel: Panel, row: int) -> str:
@@ -168,10 +187,12 @@ def _isolated_value(panel: Panel, values: Floats) -> float | None:
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     for extreme in (low, high):
         is_extreme = values == extreme
+        if not 2 <= np.count_nonzero(is_extreme) <= len(values) // 10:
+            continue
         least = np.fmin.reduce(values, where=~is_extreme, initial=np.inf)
         most = np.fmax.reduce(values, where=~is_extreme, initial=-np.inf)
         gap = least - low if extreme == low else high - most
-        if not (gap > most - least > 0 and 2 <= int(is_extreme.sum()) <= len(values) // 10):
+        if not gap > most - least > 0:
             continue
         # Codes and counts have gaps between them, and so have series on different levels.
         others = np.where(is_extreme, np.nan, values)
@@ -184,6 +205,9 @@ def _isolated_value(panel: Panel, values: Floats) -> float | None:
 
 
 def _outliers(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
+    span = float(np.fmax.reduce(values) - np.fmin.reduce(values))
+    if span <= _OUTLIER * least_spread(values, span):
+        return
     present = without_missing(values)
     if len(present) <= 20:
         return
@@ -242,7 +266,8 @@ def _there_and_back(values: Floats, first_rows: Ints, last_rows: Ints) -> tuple[
     size = np.abs(steps)
     index = int(USUAL * (np.count_nonzero(~np.isnan(size)) - _OF_SPIKES - 1))
     none = np.zeros(0, np.int64), np.zeros(0)
-    if index <= 0:
+    # Counting takes a tenth of ordering: so many steps above a part of the longest, and the usual one is above it, too.
+    if index <= 0 or np.count_nonzero(size < np.fmax.reduce(size) / FAR) <= index:
         return none
     size.partition(index)  # NaN last
     if not (usual := float(size[index])) > 0:

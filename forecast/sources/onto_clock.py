@@ -214,7 +214,7 @@ def on_clock(
     if named is not None and named.freq == STEP:
         return _numbered(rows, named)
     n_rows, label = len(rows.times), table.source.label
-    if named is None and n_rows - len(np.unique(rows.series)) < 2:
+    if named is None and np.count_nonzero(rows.series[1:] == rows.series[:-1]) < 2:
         raise DataError(
             f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from forecast.data.clock import STEP
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, quote
 from forecast.memory import core_count
-from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row, without_missing
+from forecast.sources.odd_values import find_odd_values, least_spread, spread_about, time_of_row, without_missing
 
 # Values of a panel below which to start threads takes longer than to look at its columns one after another.
 _WORTH_THREADS = 20_000
@@ -27,6 +29,9 @@ _SELDOM_MOVES = 0.7
 _FAR = 1000
 _PRICE = re.compile(r"^(adj[ _]?)?close$|price$", re.I)
 _SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,37 +61,52 @@ class ColumnReport:
 
 def inspect_columns(panel: Panel, options: ReadOptions | None = None) -> tuple[ColumnReport, ...]:
     """A report on each column of a panel, in its order; advice keeps the options that the panel was read with."""
-    report, columns = partial(_report, panel, options=options or ReadOptions()), range(len(panel.columns))
+
+    def report(column: int) -> ColumnReport:
+        values, name = np.ascontiguousarray(panel.values[:, column]), panel.columns[column]
+        missing, present = np.isnan(values), without_missing(values)
+        run, some = _longest_run(missing, panel), present if len(present) else np.array([np.nan])
+        low, median, high = float(some.min()), float(np.median(some)), float(some.max())
+        findings = _findings(panel, options or ReadOptions(), column)
+        return ColumnReport(name, panel.units.get(name, ""), int(missing.sum()), run, low, median, high, findings)
+
+    return _of_columns(panel, report)
+
+
+def _of_columns(panel: Panel, look: Callable[[int], T]) -> tuple[T, ...]:
+    """What is seen in each column, in its order."""
+    columns = range(len(panel.columns))
     if panel.values.size < _WORTH_THREADS:
-        return tuple(map(report, columns))
+        return tuple(map(look, columns))
     with ThreadPoolExecutor(core_count()) as cores:
-        return tuple(cores.map(report, columns))
+        return tuple(cores.map(look, columns))
 
 
 def panel_warnings(panel: Panel, options: ReadOptions | None = None) -> tuple[str, ...]:
     """Warnings about a panel: absent rows, missing values, and the findings on each column."""
-    reports = inspect_columns(panel, options)
+    of_columns = _of_columns(panel, partial(_findings, panel, options or ReadOptions()))
     findings = [
-        Sentence(f"{quote(report.name)}: {getattr(finding, 'template', finding)}")
-        for report in reports
-        for finding in report.findings
+        Sentence(f"{quote(name)}: {getattr(finding, 'template', finding)}")
+        for name, found in zip(panel.columns, of_columns, strict=True)
+        for finding in found
     ]
     return (*_gap_warnings(panel), *findings)
 
 
-def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
+def _findings(panel: Panel, options: ReadOptions, column: int) -> tuple[str, ...]:
+    """What is odd about a column, one sentence each."""
     name, values = panel.columns[column], np.ascontiguousarray(panel.values[:, column])
     missing = np.isnan(values)
-    present = without_missing(values)
-    run = _longest_run(missing, panel)
+    present = values[~missing] if missing.any() else values
     findings: list[str] = []
     notation = panel.read_options.get("notation", ())
     is_word = any(name in own.columns for own in notation if own.words)  # whose missing cells are told once for all
     if missing.any() and not is_word:
+        run = _longest_run(missing, panel)
         findings.append(f"{missing.sum():,} of {len(values):,} values are missing, at most {run:,} in a row.")
     if not len(present):
-        return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
-    low, high, median = float(present.min()), float(present.max()), float(np.median(present))
+        return tuple(findings)
+    low, high = float(present.min()), float(present.max())
     # In a few rows that are read as a run read its own, words and truth values may well be the same.
     read_before = {name for notation in options.notation for name in (notation.column, *notation.columns)}
     if low == high and len(present) > 1 and name not in read_before:
@@ -94,16 +114,16 @@ def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
     elif low < high:
         rest, odd = find_odd_values(panel, column, values, options)
         findings += odd
-        findings += _odd_numbers(without_missing(rest), median)
+        findings += _odd_numbers(present if rest is values else without_missing(rest), present)
         findings += _stuck(panel, rest)
         if _PRICE.search(name) and low > 0:
             findings += _jumps(panel, rest)
-    return ColumnReport(name, panel.units.get(name, ""), int(missing.sum()), run, low, median, high, tuple(findings))
+    return tuple(findings)
 
 
 def _runs(same: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Start and length of each unbroken run of True."""
-    edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
+    edges = np.flatnonzero(np.append(same, False) != np.append(False, same))
     return edges[::2], edges[1::2] - edges[::2]
 
 
@@ -112,17 +132,26 @@ def _longest_run(missing: NDArray[np.bool_], panel: Panel) -> int:
     return max((int(length.max()) for length in lengths if len(length)), default=0)
 
 
-def _odd_numbers(present: Floats, median: float) -> list[str]:
-    """Numbers that float64 or float32 hold badly: huge ones, long integers, and small changes of a large mean."""
-    size = np.abs(present)
+def _odd_numbers(rest: Floats, present: Floats) -> list[str]:
+    """Numbers that float64 or float32 hold badly: huge ones, long integers, and small changes of a large mean.
+
+    Args:
+        rest: The values that are not odd otherwise, [n].
+        present: All values.
+    """
     findings = []
-    if huge := int((size >= 1e30).sum()):
-        findings.append(f"{huge:,} value(s) are 1e30 or larger.")
-    elif size.max() > 2.0**53 and (inexact := int(((size > 2.0**53) & (present == np.rint(present))).sum())):
+    low, high = float(rest.min()), float(rest.max())
+    largest = max(-low, high)
+    if largest >= 1e30:
+        findings.append(f"{(np.abs(rest) >= 1e30).sum():,} value(s) are 1e30 or larger.")
+    elif largest > 2.0**53 and (inexact := int(((np.abs(rest) > 2.0**53) & (rest == np.rint(rest))).sum())):
         findings.append(f"{inexact:,} integer(s) above 2^53 are rounded.")
-    spread = spread_about(present, median)
-    if 0 < spread < 1e-7 * abs(median):
-        findings.append(f"the values vary by only {spread:.2g} about {median:g}.")
+    least, most = float(present.min()), float(present.max())  # the median lies between them
+    if least_spread(rest, max(high - least, most - low)) < 1e-7 * max(-least, most):
+        median = float(np.median(present))
+        spread = spread_about(rest, median)
+        if 0 < spread < 1e-7 * abs(median):
+            findings.append(f"the values vary by only {spread:.2g} about {median:g}.")
     return findings
 
 

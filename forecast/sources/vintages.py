@@ -20,7 +20,7 @@ from forecast.sources.from_table import Alter, dialect_of, read_panel
 from forecast.sources.issues import mask_missing, of_known_series, on_clock_of, sorted_issues, without
 from forecast.tables.bytes import find_input
 from forecast.tables.find_times import find_times
-from forecast.tables.formats import read_tables
+from forecast.tables.formats import read_table
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Input
 from forecast.tables.reading import columns_of
@@ -47,10 +47,7 @@ def read_vintages(source: str | Path | pd.DataFrame, options: ReadOptions, alter
     name = str(options.issued_at)
     dialect = dialect_of(options)
     found = Input("the table") if isinstance(source, pd.DataFrame) else find_input(str(source))
-    if isinstance(source, pd.DataFrame):
-        table = from_frame(source, found, dialect)
-    else:
-        table = next(read_tables(found, dialect, True))
+    table = from_frame(source, found, dialect) if isinstance(source, pd.DataFrame) else read_table(found, dialect)
     if name not in table.names:
         if options.codes is not None:  # rows for a run: what they hold is what stands there
             return None

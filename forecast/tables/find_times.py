@@ -42,6 +42,7 @@ from forecast.tables.timeparts import (
     find_clock,
     find_parts,
     names_a_begin,
+    names_a_part,
     names_an_end,
     parts_called,
     read_parts,
@@ -65,6 +66,12 @@ _ZONE_NAMES = re.compile(r"(time[ _]?zone|tz)", re.I)
 
 # Columns of a table without a time that formats are tried on, at most.
 _TRIED = 20
+
+
+def names_a_time(name: str) -> bool:
+    """Whether a column is called as one that holds a time, or a part, the end or the zone of it."""
+    called = name.casefold() in _NAMES or names_a_part(name) or names_a_begin(name) or names_an_end(name)
+    return called or bool(TIMELIKE.search(name) or _ZONE_NAMES.fullmatch(name))
 
 
 def find_times(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:

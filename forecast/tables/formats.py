@@ -44,7 +44,39 @@ _BLOCK = 1 << 22
 _BYTEWISE = re.compile(r"utf-?8(-sig)?|latin-?1|cp125\d|iso-?8859-\d+|ascii", re.I)
 _LONGEST_LINE = 1 << 20
 
-Reader = Callable[[Input, Dialect, bool], Iterator[Table]]
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a long text that are yet to be divided into cells.
+
+    Args:
+        source: The text.
+        header: The line of its names.
+        rows: The lines of this chunk.
+        lines: Their numbers, [R].
+        dialect: How they are written, below the lines that are left out.
+    """
+
+    source: Input
+    header: bytes
+    rows: bytes
+    lines: range
+    dialect: Dialect
+
+    def table(self) -> Table:
+        """Its cells, as text.
+
+        Raises:
+            DataError: If they are no table, or a row is no line of its own.
+        """
+        content = replace(self.source, content=self.header + self.rows)
+        table = read_text(decode(content, self.dialect.encoding), self.dialect)
+        if not len(without_empty_rows(table)) == len(table) == len(self.lines):
+            raise DataError("A row is no line of its own, so the text must be read in one piece.")
+        return replace(table, source=self.source, lines=self.lines)
+
+
+Reader = Callable[[Input, Dialect, bool], Iterator[Table | Chunk]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +97,18 @@ class Format:
         return max((len(magic) for magic in self.magic if head.startswith(magic)), default=-1)
 
 
-def read_tables(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table]:
+def read_table(source: Input, dialect: Dialect) -> Table:
+    """The table of a file in one piece, in the format that its first bytes tell.
+
+    Raises:
+        DataError: If it is no table, or damaged.
+    """
+    (table,) = read_tables(source, dialect, in_one_piece=True)
+    assert isinstance(table, Table)
+    return table
+
+
+def read_tables(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table | Chunk]:
     """The tables of a file, in the format that its first bytes tell.
 
     Raises:
@@ -77,7 +120,7 @@ def read_tables(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator
     yield from recognised.read(source, dialect, in_one_piece)
 
 
-def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table]:
+def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table | Chunk]:
     """Text whose fields are divided by a delimiter."""
     with source.open() as stream:
         start = stream.read(1 << 16)
@@ -96,22 +139,25 @@ def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Itera
             yield without_empty_rows(read_text(text, dialect))
             return
         stream.seek(0)
-        size = os.fstat(stream.fileno()).st_size if source.content is None else 0
+        size = os.fstat(stream.fileno()).st_size if source.content is None else len(source.content)
         for _ in range(dialect.skip_rows):
             stream.readline(_LONGEST_LINE)
         header, line = stream.readline(_LONGEST_LINE), dialect.skip_rows + 2
-        below = replace(dialect, skip_rows=0)
+        below, is_first = replace(dialect, skip_rows=0), True
         while rows := stream.read(CHUNK):
             rows += stream.readline(_LONGEST_LINE)
-            table = read_text(decode(replace(source, content=header + rows), dialect.encoding), below)
-            if line == dialect.skip_rows + 2:
-                check_memory(_count_lines(source) * (8 * (len(table.names) - 1) + _BYTES_OF_ROW), source.label)
             n_lines = rows.count(b"\n") + (not rows.endswith(b"\n"))
-            if not len(without_empty_rows(table)) == len(table) == n_lines:
-                raise DataError("A row is no line of its own, so the text must be read in one piece.")
-            yield replace(table, source=source, lines=range(line, line + n_lines))
+            chunk = Chunk(source, header, rows, range(line, line + n_lines), below)
+            if is_first:
+                table, is_first = chunk.table(), False
+                bytes_of_row, most_rows = 8 * (len(table.names) - 1) + _BYTES_OF_ROW, size // len(table.names)
+                if most_rows * bytes_of_row > memory.available_memory():  # else lines need not be counted
+                    check_memory(_count_lines(source) * bytes_of_row, source.label)
+                yield table
+            else:
+                yield chunk
             line += n_lines
-        if size and os.fstat(stream.fileno()).st_size != size:
+        if source.content is None and os.fstat(stream.fileno()).st_size != size:
             raise DataError("The file grew while it was read, so its end must be looked at.")
 
 
@@ -121,7 +167,7 @@ def _count_lines(source: Input) -> int:
         return 1 + sum(block.count(b"\n") for block in iter(lambda: stream.read(CHUNK), b""))
 
 
-def read_parquet(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table]:
+def read_parquet(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table | Chunk]:
     """Parquet; its index, if it carries time, is a column."""
     path = Path(source.path)
     if not source.unpack and path.suffix.lower() in (".csv", ".tsv", ".txt"):
@@ -150,7 +196,7 @@ def read_parquet(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterato
         ) from None
 
 
-def read_gzip(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table]:
+def read_gzip(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table | Chunk]:
     """A file within gzip."""
     packed = _packed(source)
     try:
@@ -162,7 +208,7 @@ def read_gzip(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[T
     yield from _read_unpacked(source, content, "zcat", dialect, in_one_piece)
 
 
-def read_zip(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table]:
+def read_zip(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table | Chunk]:
     """The one file within a zip archive."""
     packed, path = _packed(source), shlex.quote(source.path)
     try:
@@ -217,7 +263,7 @@ def _bounded(stream: IO[bytes] | gzip.GzipFile, n_packed: int, source: Input) ->
 
 def _read_unpacked(
     source: Input, content: bytes, program: str, dialect: Dialect, in_one_piece: bool
-) -> Iterator[Table]:
+) -> Iterator[Table | Chunk]:
     if not content:
         raise EmptyError(
             f"{source.label} unpacks to 0 bytes.", f"Give a CSV or Parquet file: {call_to_read('data.csv')}"
@@ -233,7 +279,7 @@ def refuse(what: str, advice: str) -> Reader:
         advice: What makes a table of it; ``{path}`` stands for its path.
     """
 
-    def read(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table]:
+    def read(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table | Chunk]:
         raise DataError(f"{source.label} is {what}, not a table.", advice.format(path=shlex.quote(source.path)))
 
     return read

@@ -56,7 +56,7 @@ def read_numbers(
     plain = (
         [] if given else [name for name, numbers in read.items() if name not in notation and not len(numbers.others)]
     )
-    grouped = [name for name in plain if _points_group(cells[name].slice(0, _SAMPLE)) and _points_group(cells[name])]
+    grouped = [name for name in plain if points_group(cells[name].slice(0, _SAMPLE)) and points_group(cells[name])]
     if {decimal for decimal, _ in marks} == {"."}:
         notation |= {name: replace(notation[name], thousands=",") for name in in_doubt}
     elif {decimal for decimal, _ in marks} == {","}:
@@ -100,7 +100,7 @@ def _has_fractions(cells: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring_regex(cells, r"^\s*[+-]?\d*\.(?:\d{1,2}|\d{4,})\s*$")).as_py())
 
 
-def _points_group(cells: pa.Array) -> bool:
+def points_group(cells: pa.Array) -> bool:
     """Whether three digits stand behind every point of plain numbers, as in ``1.234``, as behind thousands."""
     texts = pc.ascii_trim_whitespace(cells)
     with_point = texts.filter(pc.match_substring(texts, "."))

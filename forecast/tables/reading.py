@@ -22,9 +22,10 @@ from forecast.memory import core_count
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
 from forecast.tables.find_times import find_steps, find_times_or_steps
-from forecast.tables.formats import read_tables
+from forecast.tables.formats import Chunk, read_table, read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input, series_keys
+from forecast.tables.plain import PlainText, plain_text
 from forecast.tables.spelling import no_column
 from forecast.tables.table import Table, as_text
 from forecast.tables.timecells import TimeColumn
@@ -71,22 +72,45 @@ def read_columns(found: Input, frame: pd.DataFrame | None, dialect: Dialect) -> 
         except (DataError, OSError, pa.ArrowException):
             pass  # the whole file tells what is wrong, or settles what the chunks disagree on
     try:
-        return _joined(columns_of(table, dialect) for table in read_tables(found, dialect, in_one_piece=True))
+        return columns_of(read_table(found, dialect), dialect)
     except OSError as error:
         raise MachineError(f"{found.label} could not be read: {error}.", "Check the disk, then try again.") from error
 
 
-def _read_ahead(tables: Iterator[Table], dialect: Dialect) -> Iterator[Columns]:
-    """The columns of each table, in order; other cores read them while the next ones are divided into cells."""
+def _read_ahead(parts: Iterator[Table | Chunk], dialect: Dialect) -> Iterator[Columns]:
+    """The columns of each part, in order; all cores read, as many parts ahead as there are cores."""
     n_cores = core_count()
+    plain: tuple[Columns, PlainText] | None = None
     with ThreadPoolExecutor(n_cores) as cores:
         coming: deque[Future[Columns]] = deque()
-        for table in tables:
-            coming.append(cores.submit(columns_of, table, dialect))
+        for number, part in enumerate(parts):
+            coming.append(cores.submit(_columns_of_part, part, dialect, plain))
+            if number == 0 and isinstance(part, Table):
+                first = coming[0].result()
+                written = plain_text(part, first.time, first.measured, dialect)
+                plain = None if written is None else (first, written)
             if len(coming) > n_cores:
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
+
+
+def _columns_of_part(part: Table | Chunk, dialect: Dialect, plain: tuple[Columns, PlainText] | None) -> Columns:
+    """The columns of a part; of plain text as those of its first part."""
+    if isinstance(part, Table):
+        return columns_of(part, dialect)
+    if plain is not None:
+        first, written = plain
+        if (read := written.read(part.rows, len(part.lines))) is not None:
+            times, values = read
+            table = replace(first.table, lines=part.lines)
+            return replace(
+                first,
+                table=table,
+                time=replace(first.time, times=times),
+                measured=replace(first.measured, values=values),
+            )
+    return columns_of(part.table(), dialect)
 
 
 def columns_of(table: Table, dialect: Dialect) -> Columns:
