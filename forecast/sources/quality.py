@@ -139,6 +139,8 @@ def _odd_numbers(rest: Floats, present: Floats) -> list[str]:
         rest: The values that are not odd otherwise, [n].
         present: All values.
     """
+    if not len(rest):
+        return []
     findings = []
     low, high = float(rest.min()), float(rest.max())
     largest = max(-low, high)

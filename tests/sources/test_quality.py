@@ -9,6 +9,7 @@ import pytest
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.sources.from_table import read_panel
+from forecast.sources.odd_values import least_spread, spread_about
 from forecast.sources.quality import inspect_columns, panel_warnings
 
 STEP = np.arange(400)
@@ -34,6 +35,21 @@ def test_runs_of_missing_values_end_with_their_series():
     times = np.tile(panel_of(values).times[:3], 2)
     panel = Panel(values[:, None], times, ("v",), Clock("h"), series_ids=("a", "b"), offsets=(0, 3, 6))
     assert inspect_columns(panel)[0].longest_missing == 1
+
+
+def test_a_column_may_be_impossible_throughout():
+    (finding,) = panel_warnings(panel_of(WAVE + 1000, "humidity"))
+    assert "400 value(s) are above 100 %" in finding
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_rules_oddity_out_is_certain(seed):
+    rng = np.random.default_rng(seed)
+    values = np.exp(rng.normal(0, 1 + seed, 300)) * rng.choice([-1, 1], 300) + 10.0**seed
+    values[rng.random(300) < 0.1] = np.nan
+    present = values[~np.isnan(values)]
+    for median in (np.median(present), present.min(), present.max()):
+        assert 0 <= least_spread(values, float(np.ptp(present))) <= spread_about(present, float(median))
 
 
 @pytest.mark.parametrize(

@@ -42,18 +42,13 @@ def set_chunks(monkeypatch: pytest.MonkeyPatch, n_bytes: int, n_rows: int) -> No
 
 def in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether a file is read in chunks alone, and not once more in one piece."""
-    asked = []
-    read_tables = formats.read_tables
+    read_table, whole = formats.read_table, []
     with monkeypatch.context() as patch:
         patch.setattr(
-            reading,
-            "read_tables",
-            lambda source, dialect, in_one_piece: (
-                asked.append(in_one_piece) or read_tables(source, dialect, in_one_piece)
-            ),
+            reading, "read_table", lambda source, dialect: whole.append(source) or read_table(source, dialect)
         )
         read_panel(path)
-    return asked == [False]
+    return not whole
 
 
 def same(one: Panel, other: Panel) -> None:
