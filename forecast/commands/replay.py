@@ -160,15 +160,16 @@ def replay(
 
 def _continue_again(run: Run, panel: Panel, folder: Path, progress: Progress) -> Run:
     """A version of a run, continued once more from the one before."""
-    from forecast.commands.train.continuing import Continuation
+    from forecast.commands.train.continuing import Continuation, changed_since
     from forecast.commands.train.train import train_next_version
     from forecast.runs.find import open_run
     from forecast.runs.versions import folder_of_version
     from forecast.runs.writer import RunWriter
 
     before = open_run(folder_of_version(run.home, run.manifest["update"]["continued_from"]))
+    continuation = Continuation(before, force=True, changed_since=changed_since(run))
     writer = RunWriter(folder, "replay", run.version)
-    return train_next_version(Continuation(before, force=True), panel, panel, writer, progress, draw=False)
+    return train_next_version(continuation, panel, panel, writer, progress, draw=False)
 
 
 def _figures(value: Any, name: str = "") -> Iterator[tuple[str, Figure]]:

@@ -215,6 +215,7 @@ class _Update(TypedDict, total=False):
     continued_from: Count
     rows_new: Count
     optimizer: Literal["kept", "new"]
+    changed_since: str | None  # when a change began, which was learned of
     skill: float | None  # over the version before, on rows that neither was trained on
     p_value: float | None
     why: str

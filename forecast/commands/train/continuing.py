@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from forecast.config import Config, MemberConfig
+from forecast.data.clock import Times
 from forecast.data.panel import Arrays, Panel
 from forecast.data.prepare import Prepared
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.significance import SIGNIFICANT
+from forecast.evaluation.verdict import CLEAR_LEAD
 from forecast.evaluation.yardstick import NaiveError
 from forecast.model import Model
 from forecast.models.catalogue import network_configs
@@ -22,6 +24,12 @@ from forecast.runs.run import Run, split_members
 # Each of the two newest spans, which judge, has so many horizons of rows, if the run's own was not shorter: a change is
 # to be learned soon, and thirty independent horizons tell a difference of a few percent.
 HORIZONS_HELD_OUT = 60
+
+# After a change they are shorter, a third of the rows since then each, so that there is something to learn; but of so
+# many horizons at least, or the change waits. Two weeks after the unit of a column of `station` had changed, windows
+# since then made half of what was learned from: the errors of the validation rows, the test rows and the three weeks
+# that followed were lower at this schedule's rate than at the whole rate of a first training.
+_FEWEST_HELD_OUT = 2
 
 # A continued training takes a tenth of the epochs that the first one took, at most at this share of its rate. Of the
 # rates 0.1, 0.25 and 0.5 this one erred least on two of three validation spans of `station`; with a constant rate, and
@@ -39,13 +47,15 @@ class Continuation:
 
     Args:
         before: The version that is continued.
-        margin: By which share its error must be lower; None for any that is significant.
+        margin: By which share its error must be lower; None for any that is significant, or clear after a change.
         force: Whether it takes the place however good it is.
+        changed_since: Since when the rows are no longer as they were; None if nothing has changed.
     """
 
     before: Run
     margin: float | None = None
     force: bool = False
+    changed_since: np.datetime64 | None = None
 
     def config(self, panel: Panel) -> Config:
         """The configuration of the next version: the same, but for the split and a short schedule.
@@ -68,11 +78,36 @@ class Continuation:
             n_rows = float(np.median(np.diff(panel.offsets)))
             return {"validation": min(data.validation, most / n_rows), "test": min(data.test, most / n_rows)}
         times = np.unique(panel.times)
+        if n_rows := self._held_out_since_change(panel):
+            return self._dates(panel, times, n_rows, n_rows)
         first, second, last = (np.datetime64(before.data[name]) for name in ("validation_from", "test_from", "last"))
         n_validation = min(most, int(((times >= first) & (times < second)).sum()))
         n_test = min(most, int(((times >= second) & (times <= last)).sum()))
+        return self._dates(panel, times, n_validation, n_test)
+
+    @staticmethod
+    def _dates(panel: Panel, times: Times, n_validation: int, n_test: int) -> dict[str, object]:
         dates = {"validation_from": times[-n_test - n_validation], "test_from": times[-n_test]}
         return {name: panel.clock.format(date) for name, date in dates.items()}
+
+    def _held_out_since_change(self, panel: Panel) -> int:
+        """Rows of each span that judges if a third of those since the change is to be learned from; 0 if as ever."""
+        data = self.before.config.data
+        if self.changed_since is None or data.split == "series":
+            return 0
+        third = int((np.unique(panel.times) >= self.changed_since).sum()) // 3
+        return third if _FEWEST_HELD_OUT <= third / data.horizon < HORIZONS_HELD_OUT else 0
+
+    def emphasised(self, prepared: Prepared) -> Prepared:
+        """The same, with the windows since a change as often to learn from as those before it."""
+        windows = prepared.train
+        if self.changed_since is None or prepared.config.network.stateful:
+            return prepared
+        is_new = prepared.rows.panel.times[windows.cutoffs] >= self.changed_since
+        new, old = windows.starts[is_new], windows.starts[~is_new]
+        if not 0 < len(new) < len(old):
+            return prepared
+        return replace(prepared, train=replace(windows, starts=np.concatenate([old, np.resize(new, len(old))])))
 
     @property
     def starts(self) -> dict[str, tuple[Arrays, Arrays]]:
@@ -110,11 +145,19 @@ class Continuation:
         )
         why = f"{size} than that of {before} on {len(prepared.test):,} windows from {since} on ({chance})"
         is_better = skill is not None and skill > 0 and p is not None and p < SIGNIFICANT
-        if self.margin is not None:
-            is_better = skill is not None and skill >= self.margin
+        # Few rows have come since a change, and the version in place is of another world: a clear lead is enough.
+        margin = CLEAR_LEAD if self.margin is None and self._held_out_since_change(rows.panel) else self.margin
+        if margin is not None:
+            is_better = skill is not None and skill >= margin
         if not (is_better or self.force):
             raise NotBetter(why)
         return {"skill": skill, "p_value": p, "why": why}
+
+
+def changed_since(run: Run) -> np.datetime64 | None:
+    """When the change began that a version has learned of; None if it knows of none."""
+    text = run.manifest.get("update", {}).get("changed_since")
+    return None if text is None else np.datetime64(text)
 
 
 def _kept_members(config: Config) -> Iterator[tuple[MemberConfig, bool]]:

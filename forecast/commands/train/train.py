@@ -245,6 +245,7 @@ def train_next_version(
             "continued_from": before.version,
             "rows_new": int((panel.times > np.datetime64(before.data["last"])).sum()),
             "optimizer": "kept" if before.moments("model") else "new",
+            "changed_since": continuation.changed_since and str(continuation.changed_since),
         },
     }
     if not _is_same_training(writer, manifest, config):
@@ -266,7 +267,7 @@ def _is_same_training(writer: RunWriter, manifest: dict[str, Any], config: Confi
     except ForecastError:
         return False
     same = there["data"]["fingerprint"] == manifest["data"]["fingerprint"] and its_config == config
-    return bool(same and there["update"]["continued_from"] == manifest["update"]["continued_from"])
+    return bool(same and all(there["update"].get(name) == value for name, value in manifest["update"].items()))
 
 
 def _tracked(
@@ -307,8 +308,9 @@ def _train_run(
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
     starts = {} if continuation is None else continuation.starts
+    learned = prepared if continuation is None else continuation.emphasised(prepared)
     fit = None if parts is None else _rolling(parts)
-    context = TrainingContext(prepared, writer.checkpoints, progress, started, starts, fit)
+    context = TrainingContext(learned, writer.checkpoints, progress, started, starts, fit)
     engine = engine or ThisProcess()
     networks = fit_networks(context, naive_error, engine)
     scored = {model.name: model for model in networks.values()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from forecast.archive.due import Alarm
 from forecast.commands.progress import shown_by_default
-from forecast.commands.train.continuing import Continuation, NotBetter
+from forecast.commands.train.continuing import Continuation, NotBetter, changed_since
 from forecast.commands.train.train import train_next_version
 from forecast.commands.update.drift import score_and_watch
 from forecast.commands.update.rows import old_and_new_rows
@@ -124,7 +124,8 @@ def update(
             return replace(done, why=f"not trained: {why}")
         if not n_new:
             return replace(done, why="not trained: no row is new")
-        return _train(Continuation(before, margin, force), done, panel, again, progress, draw, command)
+        changed = min((alarm.began.astype("datetime64[us]") for alarm in alarms), default=changed_since(before))
+        return _train(Continuation(before, margin, force, changed), done, panel, again, progress, draw, command)
 
 
 def _train(

@@ -22,8 +22,10 @@ from forecast import ConfigError, DataError, Run, Settings
 from forecast.archive.due import Alarm
 from forecast.cli import build_program
 from forecast.commands.replay import replay
+from forecast.commands.train.continuing import Continuation
 from forecast.commands.update import update as module
 from forecast.commands.update.words import in_a_line
+from forecast.data.prepare import prepare
 from forecast.progress import NullProgress, StopRequested, Training
 from forecast.runs.find import find, open_run
 from forecast.runs.rows import training_panel
@@ -208,6 +210,32 @@ def test_a_change_of_an_input_is_told_and_makes_it_train(folder: Path, monkeypat
     assert (done.trained, done.scored) == (True, 5)
     assert done.to_json()["alarms"][0]["sentence"] == "y is 3 higher"
     assert ", 5 forecasts scored, 1 alarm; version 1 is in place" in in_a_line(done)
+
+
+def test_after_a_change_it_learns_from_what_came_since(
+    folder: Path, monthly: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarm = Alarm("inputs", "y", "", np.datetime64("2004-03-01"), np.datetime64("2004-08-01"), "y is 3 higher")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "score_and_watch", lambda *_: (0, (alarm,)))
+        run = update(folder, folder / "all.csv", train_on_drift=True, force=True).run
+    # Of 30 months since the change ten train, ten validate and ten judge.
+    data = run.config.data
+    assert (data.validation_from, data.test_from) == ("2005-01-01", "2005-11-01")
+    assert run.manifest["update"]["changed_since"] == "2004-03-01T00:00:00.000000"
+    assert replay(run).same
+    # Windows that end in the new rows are learned from as often as all others.
+    prepared = prepare(training_panel(run), run.config)
+    continuation = Continuation(run, changed_since=alarm.began)
+    learned = continuation.emphasised(prepared).train
+    is_new = prepared.rows.panel.times[learned.cutoffs] >= alarm.began
+    assert is_new.sum() == (~is_new).sum() > 100
+    assert set(learned.starts) == set(prepared.train.starts)
+    # The next version knows of the change without an alarm, and has half a year more to learn from, validate and judge.
+    more = monthly[-6:].assign(ds=monthly["ds"][-6:] + pd.DateOffset(months=6))
+    run = update(folder, more, train=True, force=True).run
+    assert (run.config.data.validation_from, run.config.data.test_from) == ("2005-03-01", "2006-03-01")
+    assert run.manifest["update"]["changed_since"] == "2004-03-01T00:00:00.000000"
 
 
 def test_watch_updates_until_it_is_told_to_stop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
