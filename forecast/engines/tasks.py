@@ -6,7 +6,9 @@ can be computed again where a worker is lost, and nothing is lost or doubled.
 
 from __future__ import annotations
 
+import gc
 import pickle
+import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -24,6 +26,10 @@ ResultOf = TypeVar("ResultOf", covariant=True)
 
 # Workers that a task may lose before it is given up: a task that takes more memory than there is kills each of them.
 MOST_LOST = 4
+
+# A task of so many seconds may have trained a network, which refers to itself, so that its memory is free only when
+# Python looks for it. By itself it does so after many trainings.
+_LONG = 1.0
 
 # The environment of a worker. Sums over many threads round in another order than over few, so every worker computes on
 # one core, whatever the machine has; and none on a GPU, of which there are fewer.
@@ -150,13 +156,18 @@ class ThisProcess(Engine):
 
 def attempt(task: bytes, argument: bytes) -> bytes:
     """The outcome of a task in a worker, from where nothing can be shown at once; all three are pickled."""
-    progress = _Recorded()
+    progress, began = _Recorded(), time.monotonic()
     try:
         return pickle.dumps(Outcome(_loaded(task)(pickle.loads(argument), progress), None, tuple(progress.reports)))
     except ForecastError as error:
         return pickle.dumps(Outcome(None, error, tuple(progress.reports)))
     except Exception:  # a bug, or what cannot be pickled; nor can every exception
         return pickle.dumps(Outcome(None, RuntimeError(f"In a worker:\n{traceback.format_exc()}")))
+    finally:
+        if time.monotonic() - began > _LONG:
+            gc.collect()
+            if not gc.get_freeze_count():
+                gc.freeze()  # what was imported stays, and need not be looked through again
 
 
 @lru_cache(maxsize=1)

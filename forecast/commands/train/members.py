@@ -103,11 +103,15 @@ def fit_members(
 
 
 def _fit(context: TrainingContext, shape: Shape, windows: Windows, task: MemberTask, progress: Progress) -> Fitted:
+    from forecast.models.backends.tensorflow import letting_go_of_graphs
+
     prepared, began = context.prepared, time.monotonic()
     prepared = replace(prepared, config=task.whole or prepared.config)
     context = replace(context, prepared=prepared, progress=progress)
     is_over = task.is_over or (lambda fit: False)
-    member, record = fit_member(context, task.network, task.number, task.config, shape, windows, task.epochs, is_over)
+    own = task.network, task.number, task.config, shape, windows, task.epochs, is_over
+    with letting_go_of_graphs():
+        member, record = fit_member(context, *own)
     return Fitted(member, record, time.monotonic() - began)
 
 

@@ -51,12 +51,31 @@ versions_of("tensorflow", "keras")  # or a sentence on what to install
 with _without_chatter(), _without_collecting():
     import keras
     import tensorflow as tf
+    from tensorflow.python.framework.ops import gradient_registry
 
     # Device discovery prints too, so it happens here. With it, the same seed gives the same bits.
     HAS_GPU = bool(tf.config.list_physical_devices("GPU"))
     tf.config.experimental.enable_op_determinism()
 
+
+@contextmanager
+def letting_go_of_graphs() -> Iterator[None]:
+    """Forget the gradients that were declared meanwhile: a block whose graphs nobody takes a gradient of later.
+
+    TensorFlow registers the gradient of each call of a `tf.custom_gradient` in a graph, and never takes it out; with it
+    it would hold the graph, some megabytes a training, as long as the process lives.
+    """
+    declared = getattr(gradient_registry, "_registry", {})
+    before = set(declared)
+    try:
+        yield
+    finally:
+        for name in declared.keys() - before:
+            if name.startswith("CustomGradient-"):
+                del declared[name]
+
+
 # Every network has a function of its own, which is what this warning takes for a mistake.
 tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
-__all__ = ["HAS_GPU", "keras", "tf"]
+__all__ = ["HAS_GPU", "keras", "letting_go_of_graphs", "tf"]
