@@ -2,11 +2,14 @@
 
     python scripts/benchmark_engines.py [--engines local ray] [--workers 1 2] [--task-seconds 5] [--tasks 6]
     python scripts/benchmark_engines.py --trainings
+    python scripts/benchmark_engines.py --search [--trials 14]
 
-Without ``--trainings`` a task computes for a given time of its core, so that it takes as long whatever runs beside it.
-The overhead is what the tasks took beyond their own time divided by the workers; the start of the engine stands apart,
-and so does what a task costs that does nothing. With it, networks are trained by `forecast.compare`, and the results of
-all engines must be the same to the bit. A bar is judged: an overhead of at most a tenth for tasks of five seconds.
+Without ``--trainings`` and ``--search`` a task computes for a given time of its core, so that it takes as long whatever
+runs beside it. The overhead is what the tasks took beyond their own time divided by the workers; the start of the engine
+stands apart, and so does what a task costs that does nothing. A bar is judged: an overhead of at most a tenth for tasks of
+five seconds. With ``--trainings``, networks are trained by `forecast.compare`, and the results of all engines must be the
+same to the bit. With ``--search``, `forecast.tune` searches, one trial a worker; two digests tell what is the same: what the
+trials at random tried, and all that was found.
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ import argparse
 import hashlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import forecast
@@ -31,6 +36,10 @@ MOST_OVERHEAD = 0.10
 _EMPTY = 500
 
 _SETTINGS = {"lookback": 36, "horizon": 12, "epochs": 3, "steps_per_epoch": 60}
+_SEARCHED = {"lookback": 24, "segment": 1, "units": 16, "epochs": 6, "patience": 6, "baseline": False, "refit": False}
+
+# The defaults, and what is drawn before the sampler goes by what was found.
+_AT_RANDOM = 11
 
 
 def compute(seconds: float, progress: Progress) -> float:
@@ -66,10 +75,36 @@ def measured_trainings(name: str, workers: int) -> list[object]:
     return [name, workers, f"{time.perf_counter() - began:.1f}", digest]
 
 
+def measured_search(name: str, workers: int, trials: int) -> list[object]:
+    """A line of the table of searches."""
+    with tempfile.TemporaryDirectory() as folder, forecast.engine(name, workers) as engine:
+        found = forecast.tune(
+            "weather", _SEARCHED, trials=trials, spans=1, engine=engine, runs_dir=Path(folder)
+        ).summary
+    lines = found["trials"]
+    drawn = [line["tried"] for line in lines if line["trial"] <= _AT_RANDOM]
+    busy = sum(line["seconds"] for line in lines) / workers
+    return [
+        name,
+        workers,
+        found["seconds"],
+        f"{found['seconds'] - busy:.1f}",
+        _sha256(drawn),
+        _sha256(lines),
+        f"{found['error']:.4f}",
+    ]
+
+
 def _digest(engine: Engine) -> str:
-    """The first digits of SHA-256 of a comparison, but for how long its trainings took."""
-    found = forecast.compare("weather", "lstm,gru", _SETTINGS, seeds=2, classical_seconds=0, engine=engine)
-    return hashlib.sha256(json.dumps(_without_seconds(found.summary), sort_keys=True).encode()).hexdigest()[:12]
+    """The digest of a comparison, but for how long its trainings took."""
+    return _sha256(
+        forecast.compare("weather", "lstm,gru", _SETTINGS, seeds=2, classical_seconds=0, engine=engine).summary
+    )
+
+
+def _sha256(found: Any) -> str:
+    """The first digits of it, but for how long something took."""
+    return hashlib.sha256(json.dumps(_without_seconds(found), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _without_seconds(value: Any) -> Any:
@@ -85,6 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--task-seconds", type=float, default=5.0)
     parser.add_argument("--tasks", type=int, default=6, help="How many; a multiple of the workers.")
+    parser.add_argument("--search", action="store_true", help="Search for settings instead.")
+    parser.add_argument("--trials", type=int, default=14, help="Of a search.")
     parser.add_argument("--trainings", action="store_true", help="Train networks instead.")
     asked = parser.parse_args(arguments)
     # Workers find this script's module where it lies.
@@ -94,6 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines: list[list[object]]
     if asked.trainings:
         lines = [["engine", "workers", "s", "SHA-256"], *(measured_trainings(*case) for case in cases)]
+    elif asked.search:
+        lines = [
+            ["engine", "workers", "s", "of which no trial, s", "tried at random", "all that was found", "best error"]
+        ]
+        lines += [measured_search(*case, asked.trials) for case in cases]
     else:
         lines = [["engine", "workers", "start, s", "an empty task, ms", "tasks, s", "overhead", "at most a tenth"]]
         lines += [measured_tasks(*case, asked.task_seconds, asked.tasks) for case in cases]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.commands.tune.folds import Fold, rolling_folds
 from forecast.commands.tune.space import Choices, configured, value_in_words, values_of
-from forecast.commands.tune.study import TrialStore, error_of
+from forecast.commands.tune.study import TrialStore, caller_of, error_of, task_name
 from forecast.commands.tune.trial import WHY, TimeOver, run_trial
 from forecast.config import Config, Settings
 from forecast.data.panel import Panel
@@ -110,28 +111,35 @@ def work(search: Search, budget: Budget, engine: Engine, progress: Progress) -> 
         engine: What computes the trials.
         progress: Receives the progress of trainings, and a line of each trial.
     """
-    left = (budget.trials or _MOST) - len(search.store.finished())
-    task = partial(work_on_one, search, budget)
-    if left > 0 and engine.is_elsewhere and not search.store.finished():
+    store, caller = search.store, caller_of(search.folder)
+    call = f"{caller} {secrets.token_hex(4)}"
+    task = partial(work_on_one, search, budget, call)
+    store.hand_over(caller, call)
+    if engine.is_elsewhere and not store.finished():
         next(engine.map(task, [0], progress, "trials"))  # the defaults, which the others are compared with
-        left -= 1
-    for _ in engine.map(task, range(left), progress, "trials"):
-        pass
-    search.store.tidy()
+        store.hand_over(caller, call)
+    left = (budget.trials or _MOST) - len(store.finished())
+    while left > 0:
+        for _ in engine.map(task, range(left), progress, "trials"):
+            pass
+        # A worker that an earlier call left may have begun one more before it ended.
+        left = 0 if budget.is_over() else store.hand_over(caller, call)
+    store.tidy()
 
 
-def work_on_one(search: Search, budget: Budget, number: int, progress: Progress) -> None:
+def work_on_one(search: Search, budget: Budget, call: str, number: int, progress: Progress) -> None:
     """Work on a trial that was left, or on a new one; on none if there are enough, or the time is over.
 
     Args:
         search: What is searched.
         budget: How much of it.
-        number: Of the task, which decides nothing.
+        call: What tells this call's trials from others.
+        number: Of the task; the same one goes on with the same trial.
         progress: Receives the progress of trainings, and a line of what came of them.
     """
     if budget.is_over() and search.store.finished():
         return
-    with search.store.next_trial(budget.trials) as trial:
+    with search.store.next_trial(budget.trials, task_name(call, number)) as trial:
         if trial is None:
             return
         config = configured(trial.params, search.config, search.asked)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from forecast.commands.tune.space import Between, Choices, Value
 from forecast.errors import ConfigError, MachineError, setting
-from forecast.runs.files import locked
+from forecast.runs.files import write_atomically
 from forecast.sources.sql import without_password
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ _RANDOM = 11
 # a training tells nothing yet.
 _LEAST_FINISHED, _FIRST_EPOCHS = 5, 5
 
-# Where a study says what it is a search of.
-_SEARCH = "search"
+# Where a study says what it is a search of, and a trial which task of which call works on it.
+_SEARCH, _TASK = "search", "task"
+
+# The file of a study's folder by which its trials are told from those of other folders with the same storage.
+_CALLER = "caller.txt"
 
 
 class TrialStore:
@@ -68,8 +72,9 @@ class TrialStore:
         epochs: int,
     ) -> None:
         optuna = import_optuna()
-        self.folder, self._is_local, self._space, self._seed = folder, address is None, space, seed
-        with self._alone():
+        self.folder, self._space, self._defaults, self._seed = folder, space, defaults, seed
+        self._lock = folder / "trials.lock"
+        with _alone(self._lock):
             storage = _journal(folder / "journal.log") if address is None else _storage(address)
             pruner = optuna.pruners.MedianPruner(_LEAST_FINISHED, min(_FIRST_EPOCHS, epochs))
             self.study: Study = optuna.create_study(
@@ -81,12 +86,10 @@ class TrialStore:
                     f"Name another with {setting('run')}, or start over with {setting('overwrite', True)}.",
                 )
             self.study.set_user_attr(_SEARCH, search)
-            if not self.study.get_trials(deepcopy=False):
-                self.study.enqueue_trial(dict(defaults))
 
     def trials(self) -> list[FrozenTrial]:
         """Every trial that was begun, in order."""
-        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name != "WAITING"]
+        return list(self.study.get_trials(deepcopy=False))
 
     def finished(self) -> list[FrozenTrial]:
         """Those that are over: with an error, or stopped early."""
@@ -97,22 +100,41 @@ class TrialStore:
         errors = {trial.number: error for trial in self.trials() if (error := error_of(trial)) is not None}
         return self.trials()[min(errors, key=errors.__getitem__)] if errors else None
 
+    def hand_over(self, caller: str, call: str) -> int:
+        """Give the trials that earlier calls left to the first tasks of this one.
+
+        Args:
+            caller: Who calls: only one process at a time.
+            call: What its tasks are told; begins with the caller.
+
+        Returns:
+            How many there are.
+        """
+        left = [trial for trial in self._running() if str(trial.user_attrs.get(_TASK)).startswith(caller)]
+        for number, trial in enumerate(left):
+            self._opened(trial).set_user_attr(_TASK, task_name(call, number))
+        return len(left)
+
     @contextmanager
-    def next_trial(self, most: int | None) -> Iterator[Trial | None]:
-        """A trial to work on, held until the block ends: one that was left, else a new one; None if there are enough.
+    def next_trial(self, most: int | None, task: str) -> Iterator[Trial | None]:
+        """The trial of a task, which a lost worker may have begun, else a new one; None if there are enough.
+
+        No other process works on it until the block ends, on a disk that they share.
 
         Args:
             most: Trials of the study; None for any number.
+            task: Who works on it, see `task_name`. A task that is computed again goes on with its trial.
         """
-        from optuna.trial import Trial
-
-        with ExitStack() as held:
-            with self._alone():
-                trial = self._left_trial(held)
-                if trial is None and (most is None or len(self.trials()) < most):
-                    trial = self.study.ask()
-                    held.enter_context(locked(self._lock_of(trial.number), f"Trial {trial.number}"))
-            if isinstance(trial, Trial):
+        with _alone(self._lock):
+            if self._trial_of(task) is None and (most is None or len(self.trials()) < most):
+                self._begin(task)
+        if (held := self._trial_of(task)) is None:
+            yield None
+            return
+        # A worker whose caller was killed lives some moments longer, and may still end the trial.
+        with _alone(self.checkpoints(held.number) / "lock"):
+            trial = self._opened(held) if self._trial_of(task) else None
+            if trial is not None:
                 self._draw(trial)
             yield trial
 
@@ -120,7 +142,7 @@ class TrialStore:
         """A trial is over: with an error, or without one, as it was stopped early."""
         from optuna.trial import TrialState
 
-        with self._alone():
+        with _alone(self._lock):
             self.study.tell(trial, error, TrialState.PRUNED if error is None else TrialState.COMPLETE)
 
     def tidy(self) -> None:
@@ -143,21 +165,23 @@ class TrialStore:
             else:
                 trial.suggest_categorical(name, choices)
 
-    def _left_trial(self, held: ExitStack) -> Trial | None:
-        """A trial that no process works on any more."""
-        from optuna.trial import Trial, TrialState
+    def _begin(self, task: str) -> None:
+        """Begin a trial; the first one tries the defaults."""
+        from optuna.trial import TrialState, create_trial
 
-        for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            # In a storage that machines share, only those that were begun here have their checkpoints here.
-            if self._is_local or self.checkpoints(left.number).exists():
-                with suppress(MachineError):
-                    held.enter_context(locked(self._lock_of(left.number), f"Trial {left.number}"))
-                    return Trial(self.study, left._trial_id)
-        return None
+        fixed = {} if self.trials() else {"fixed_params": dict(self._defaults)}
+        self.study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs={_TASK: task}, system_attrs=fixed))
 
-    def _lock_of(self, number: int) -> Path:
-        self.checkpoints(number).mkdir(parents=True, exist_ok=True)
-        return self.folder / "trials" / f"{number:04d}.lock"
+    def _running(self) -> list[FrozenTrial]:
+        return [trial for trial in self.trials() if trial.state.name == "RUNNING"]
+
+    def _trial_of(self, task: str) -> FrozenTrial | None:
+        return next((trial for trial in self._running() if trial.user_attrs.get(_TASK) == task), None)
+
+    def _opened(self, trial: FrozenTrial) -> Trial:
+        from optuna.trial import Trial
+
+        return Trial(self.study, trial._trial_id)
 
     def _sampler(self, *numbers: int) -> BaseSampler:
         from optuna.samplers import TPESampler
@@ -165,13 +189,32 @@ class TrialStore:
         seed = int(np.random.SeedSequence([self._seed, *numbers]).generate_state(1)[0])
         return TPESampler(n_startup_trials=_RANDOM, seed=seed)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Wait until no other process begins or ends a trial."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / "trials.lock", "a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+
+def task_name(call: str, number: int) -> str:
+    """What the trial of a task is marked with: the call of the search, and the number of the task in it."""
+    return f"{call} {number}"
+
+
+def caller_of(folder: Path) -> str:
+    """What tells the searches of this folder from those of others that share a storage."""
+    path = folder / _CALLER
+    if not path.exists():
+        write_atomically(path, secrets.token_hex(8).encode())
+    return path.read_text()
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a study lives in a folder; one that was refused by its storage leaves only the folder."""
+    return (folder / _CALLER).exists()
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process holds a lock, and hold it; the system releases it when its holder dies."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def forget_study(address: str, name: str) -> None:

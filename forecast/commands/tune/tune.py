@@ -20,7 +20,7 @@ from forecast.commands.tune.folds import has_room, rolling_folds, without_test
 from forecast.commands.tune.outcome import judge, summarise, trials_table
 from forecast.commands.tune.search import Budget, Search, work
 from forecast.commands.tune.space import space_of
-from forecast.commands.tune.study import forget_study, import_optuna
+from forecast.commands.tune.study import forget_study, import_optuna, is_begun
 from forecast.commands.tune.trial import WHY
 from forecast.config import Config, Settings, nest, settings_from_toml
 from forecast.data.panel import Panel
@@ -200,7 +200,7 @@ def _begin(study: Path, folder: Path, name: str, overwrite: bool) -> None:
     """
     if overwrite:
         shutil.rmtree(study, ignore_errors=True)
-    elif not study.exists():
+    elif not is_begun(study):
         taken = [other for other in (name, f"{name}-defaults") if is_run(other, folder)]
         if taken:
             another = f"Name another with {phrase('--run NAME', 'run=NAME')}"

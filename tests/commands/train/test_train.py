@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import weakref
@@ -516,6 +517,10 @@ def test_what_was_inferred_and_mended_is_told_and_kept(tmp_path: Path, monthly: 
 def test_what_a_large_training_held_is_let_go(
     tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def n_graphs() -> int:
+        gc.collect()
+        return sum(type(each).__name__ == "FuncGraph" for each in gc.get_objects())
+
     made: list[weakref.ref[WindowOrder]] = []
     true = WindowOrder.__init__
 
@@ -525,9 +530,11 @@ def test_what_a_large_training_held_is_let_go(
 
     monkeypatch.setattr(WindowOrder, "__init__", watched)
     monkeypatch.setattr("forecast.model._LARGE", 0)
+    before = n_graphs()
     forecast.train(monthly, tiny(epochs=1), run="run", runs_dir=tmp_path)
     assert len(made) >= 2
     assert all(order() is None for order in made)
+    assert n_graphs() <= before
 
 
 def test_a_table_of_forecasts_that_is_not_whole_is_said_to_be_thinned(
