@@ -4,12 +4,12 @@
     python scripts/benchmark_engines.py --trainings
     python scripts/benchmark_engines.py --search [--trials 14]
 
-Without ``--trainings`` and ``--search`` a task computes for a given time of its core, so that it takes as long whatever
-runs beside it. The overhead is what the tasks took beyond their own time divided by the workers; the start of the engine
-stands apart, and so does what a task costs that does nothing. A bar is judged: an overhead of at most a tenth for tasks of
-five seconds. With ``--trainings``, networks are trained by `forecast.compare`, and the results of all engines must be the
-same to the bit. With ``--search``, `forecast.tune` searches, one trial a worker; two digests tell what is the same: what the
-trials at random tried, and all that was found.
+Without ``--trainings`` and ``--search`` a task computes for a given time of its core, so that it takes as long
+whatever runs beside it. The overhead is what the tasks took beyond their own time divided by the workers; the start of
+the engine stands apart, and so does what a task costs that does nothing. A bar is judged: an overhead of at most a
+tenth for tasks of five seconds. With ``--trainings``, networks are trained by `forecast.compare`, and the results of
+all engines must be the same to the bit. With ``--search``, `forecast.tune` searches, one trial a worker; two digests
+tell what is the same: what the trials at random tried, and all that was found.
 """
 
 from __future__ import annotations
