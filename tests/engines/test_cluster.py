@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -112,40 +111,6 @@ def test_a_node_and_then_the_head_are_lost_in_the_middle(
             shutil.rmtree(tmp_path / "out")
     subprocess.run([*call("local"), "--workers", "2"], check=True, timeout=200)
     assert written(tmp_path / "out") == written(tmp_path / "here")
-
-
-@pytest.mark.thorough
-def test_a_node_is_lost_in_the_middle_of_a_search(
-    monthly_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The trials that it worked on are ended elsewhere; none is doubled, and none is left running."""
-    optuna = pytest.importorskip("optuna")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    storage, cluster = f"sqlite:///{tmp_path}/studies.db", start_cluster()
-    try:
-        arguments = ["--trials", "6", "--spans", "2", "--units", "4", "--epochs", "30", "--patience", "30"]
-        arguments += ["--lookback", "12", "--no-baseline", "--storage", storage, "--run", "months", "--json"]
-        command = [sys.executable, "-m", "forecast", "tune", str(monthly_csv), "--runs-dir", str(tmp_path), *arguments]
-        process = subprocess.Popen([*command, "--engine", "ray", "--address", cluster.address], stdout=subprocess.PIPE)
-
-        def states() -> list[str]:
-            names = [study.study_name for study in optuna.get_all_study_summaries(storage)]
-            trials = optuna.load_study(study_name="months", storage=storage).trials if names else []
-            return [trial.state.name for trial in trials]
-
-        deadline = time.monotonic() + 300
-        while not (tmp_path / "studies.db").exists() or states().count("RUNNING") < 2:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-        summary = json.loads(process.communicate(timeout=400)[0])
-        assert process.returncode == 0
-        assert [line["trial"] for line in summary["trials"]] == [1, 2, 3, 4, 5, 6]
-        assert set(states()) <= {"COMPLETE", "PRUNED"}
-        assert not list((tmp_path / "months.study/trials").iterdir())
-    finally:
-        cluster.shutdown()
 
 
 def test_the_page_of_a_cluster_is_what_ray_takes() -> None:

@@ -114,46 +114,6 @@ def test_a_search_that_is_killed_finds_the_same(monthly_csv: Path, tmp_path: Pat
 
 
 @pytest.mark.thorough
-def test_a_search_with_real_trainings_that_is_killed_finds_the_same(monthly_csv: Path, tmp_path: Path) -> None:
-    """Its trials, and both runs to the bit."""
-    arguments = ["--trials", "4", "--spans", "2", "--units", "4", "--epochs", "4", "--lookback", "12", "--no-baseline"]
-
-    def search(folder: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "forecast", "tune", str(monthly_csv), *arguments, "--run", "months"]
-        return subprocess.Popen(
-            [*command, "--runs-dir", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    def found(folder: Path) -> list[Any]:
-        lines = json.loads((folder / "months.study/study.json").read_text())["trials"]
-        runs = [path.read_bytes() for path in sorted(folder.glob("months*/*.npz"))]
-        return [[{key: value for key, value in line.items() if key != "seconds"} for line in lines], runs]
-
-    def marks(folder: Path) -> int:
-        """What tells that it has gone on: lines of the journal, and files of checkpoints and runs."""
-        return lines_of(folder / "months.study/journal.log") + len(list(folder.rglob("*.npz")))
-
-    assert search(tmp_path / "whole").wait() == 0
-    chance, kills = random.Random(4), 0
-    while True:
-        process, before = search(tmp_path / "cut"), marks(tmp_path / "cut")
-        more = chance.randrange(5, 30)
-        while abs(marks(tmp_path / "cut") - before) < more and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(0.1 * chance.random())
-        if process.poll() is not None:
-            break
-        process.kill()
-        process.wait()
-        kills += 1
-    assert process.returncode == 0
-    assert kills > 2
-    expected = found(tmp_path / "whole")
-    assert len(expected[1]) >= 2
-    assert found(tmp_path / "cut") == expected
-
-
-@pytest.mark.thorough
 def test_workers_that_are_killed_are_replaced_and_their_trials_go_on(monthly_csv: Path, tmp_path: Path) -> None:
     arguments = ["--trials", "5", "--spans", "1", "--units", "4", "--epochs", "4", "--lookback", "12", "--no-baseline"]
     command = [sys.executable, "-m", "forecast", "tune", str(monthly_csv), *arguments, "--workers", "2", "--json"]
