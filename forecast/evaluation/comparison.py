@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
-from forecast.data.prepare import Rows
-from forecast.data.windows import Ints, Windows
+from forecast.data.windows import Ints
 from forecast.evaluation.metrics import skill
 from forecast.evaluation.significance import (
     FEWEST_ORIGINS,
@@ -84,13 +84,13 @@ def compare(
     return figures
 
 
-def loss_weights(naive_mae: Floats) -> Floats:
+def loss_weights(naive_mae: Floats, of_more: bool = False) -> Floats:
     """The weight of each series' and target's errors in skill and p-value, [S, D].
 
     One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
-    naive error, as in MASE; one that has none counts nothing.
+    naive error, as in MASE; one that has none counts nothing. So is one that is one of more.
     """
-    if not several_scales(naive_mae):
+    if not (of_more or several_scales(naive_mae)):
         return np.ones_like(naive_mae)
     return np.divide(1.0, naive_mae, out=np.zeros_like(naive_mae), where=naive_mae > 0)
 
@@ -100,15 +100,14 @@ def several_scales(naive_mae: Floats) -> bool:
     return naive_mae.size > 1 and bool((naive_mae > 0).any())
 
 
-def origin_steps(rows: Rows, windows: Windows) -> Ints:
-    """The step of the clock from which each window forecasts, [N].
+def origin_steps(cutoffs: Times, clock: Clock) -> Ints:
+    """The step of the clock from which each window forecasts, [N], by its cut-off.
 
     Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
     """
-    times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
     if clock.has_equal_steps:
-        return (times - times.min()) // clock.step
-    return clock.ordinals(times)
+        return np.asarray((cutoffs - cutoffs.min()) // clock.step)
+    return clock.ordinals(cutoffs)
 
 
 class SumsByOrigin:
@@ -132,6 +131,12 @@ class SumsByOrigin:
         known = ~np.isnan(losses)
         np.add.at(self._sums.reshape(-1), at[known], losses[known])
         self._known.reshape(-1)[at[known]] = True
+
+    def add_sums(self, other: SumsByOrigin, origins: Ints, every: int = 1) -> None:
+        """Add the sums of other windows at every so many origins of theirs, which have these numbers here."""
+        self._n_windows += other._n_windows
+        self._sums[origins] += other._sums[::every]
+        self._known[origins] |= other._known[::every]
 
     def sums(self) -> Floats:
         """The sums over the mean number of series, [n_origins, n_losses]."""

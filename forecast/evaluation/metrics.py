@@ -82,7 +82,7 @@ class IntervalForecast:
     high: Floats
 
 
-@dataclass(frozen=True)
+@dataclass
 class ScoredPoints:
     """What all forecasts of the same points share; a metric is pooled with it.
 

@@ -98,9 +98,9 @@ def score_models(
         intervals: The intervals of all models, as they stood before the first window; None for none.
         alone: Of models whose networks add nothing, by name, what it is that they add nothing to.
     """
-    scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals, alone)
+    scorer = Scorer(rows, windows, tuple(models), season, naive_error, intervals, alone)
     chunks = chunks_of(rows, windows, models, season, intervals)
-    frames = [scorer.add(chunk) for chunk in chunks]
+    frames = [scorer.kept(chunk, scorer.add(chunk)) for chunk in chunks]
     # Column by column, for the parts and the whole of all columns would take twice the memory.
     columns: dict[str, pd.Series] = {}
     for name in map(str, frames[0].columns.copy()):
@@ -113,7 +113,7 @@ def score_models(
 
 
 @dataclass
-class _ModelSums:
+class ModelSums:
     """What is summed over the windows of one model.
 
     Args:
@@ -135,8 +135,14 @@ class _ModelSums:
     intervals_by_step: dict[int, _Sums] = field(default_factory=dict)
 
 
-class _Scorer:
-    """Sums over chunks of windows, and the scores that follow from them; arguments as of `score_models`."""
+class Scorer:
+    """Sums over chunks of windows, and the scores that follow from them.
+
+    Args:
+        arguments: Those of `score_models`.
+        of_more: Whether the windows are some of more, to whose sums these are added: of those of series, steps and
+            targets the figures follow in any division into series.
+    """
 
     def __init__(
         self,
@@ -147,67 +153,81 @@ class _Scorer:
         naive_error: Mapping[str, NaiveError],
         intervals: Intervals | None,
         alone: Mapping[str, str],
+        of_more: bool = False,
     ) -> None:
-        self._rows, self._windows, self._models, self._season = rows, windows, models, season
-        self._alone = alone
-        self._intervals = intervals
+        self.rows, self.models, self.unit, self._alone = rows, models, rows.unit, alone
+        self._windows, self._intervals = windows, intervals
+        self._levels = None if intervals is None else (list(intervals.levels), intervals.adaptive)
         self._adaptive = None if intervals is None else adaptive_intervals(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
-        # The steps of every so many cutoffs are tested for significance.
-        self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
-        origins, self._origin = np.unique(origin_steps(rows, windows), return_inverse=True)  # [O], [N]
-        self._n_origins = len(origins)
+        cutoffs, self.clock, self.spacing = rows.panel.times[windows.cutoffs], rows.panel.clock, windows.spacing
+        _, firsts, self._origin = np.unique(origin_steps(cutoffs, self.clock), True, True)  # [O], [N]
+        self.origins = cutoffs[firsts]
+        self.tested_every = 1 if of_more else tested_every(len(firsts), windows.horizon)
         self._naive_mae = figure_by_series(rows, naive_error, "mae")  # [S, D]
-        self._naive_rmse = figure_by_series(rows, naive_error, "rmse")
         self._usual_change = np.nan_to_num(figure_by_series(rows, naive_error, "usual_mae"))
         self._outliers = {name: error.outlier for name, error in naive_error.items() if error.outlier is not None}
-        self._weights = loss_weights(self._naive_mae)
+        self._weights = loss_weights(self._naive_mae, of_more)
         self._parts, self._loss = [part for part in _parts(PointForecast) if part is not qlike_loss], absolute_error
-        self._measure = "MASE" if several_scales(self._naive_mae) else "MAE"
+        self.measure = "MASE" if of_more or several_scales(self._naive_mae) else "MAE"
         if rows.volatility:  # whose losses have no scale
-            self._parts, self._loss, self._measure = _parts(PointForecast), qlike_loss, "QLIKE"
+            self._parts, self._loss, self.measure = _parts(PointForecast), qlike_loss, "QLIKE"
             self._weights = np.ones_like(self._weights)
         targets = range(rows.n_targets)
         sizes = [[_mean_size(rows.series_values(s, d)) for d in targets] for s in range(rows.panel.n_series)]
         self._rounding = ROUNDING * np.array(sizes)  # [S, D]
-        self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
-        self._n_missing = np.zeros((rows.panel.n_series, windows.horizon, rows.n_targets), np.int64)
-        self._observed = 0.0
+        self.n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
+        self.points = ScoredPoints(
+            counts=np.zeros((rows.panel.n_series, windows.horizon, rows.n_targets), np.int64),
+            observed=0.0,
+            naive_mae=self._naive_mae,
+            naive_rmse=figure_by_series(rows, naive_error, "rmse"),
+            circular=bool(rows.bounds.circular.any()),
+            season=season,
+            one_unit=rows.one_unit,
+        )
         has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
         self._has_gaps = has_gaps and season > 1  # else there is no seasonal naive to move
-        self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
-        self._sums: dict[str, _ModelSums] = {}
-        self._echo = EchoSums(windows.horizon)
+        self.moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
+        self.sums: dict[str, ModelSums] = {}
+        self.echo = EchoSums(windows.horizon)
         # The last value before the first window of each series and target, [S, D].
-        self._origins = np.full(self._naive_mae.shape, np.nan)
+        self._begun_at = np.full(self._naive_mae.shape, np.nan)
 
-    def add(self, chunk: Chunk) -> pd.DataFrame:
-        """Add one chunk, and return those of its forecasts that are kept, in the long format."""
-        rows, windows = self._rows, self._windows
+    def add(self, chunk: Chunk) -> dict[str, Floats]:
+        """Add one chunk, and return what was observed, its forecasts and the ends of their intervals, [n, H, D]."""
+        rows, windows = self.rows, self._windows
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.numbers])
-        np.add.at(self._n_windows, chunk.series, 1)
+        n_windows = np.bincount(chunk.series, minlength=len(self.n_windows))
+        self.n_windows += n_windows
+        self.points.counts += n_windows[:, None, None]
         if chunk.missing is not None:
-            np.add.at(self._n_missing, chunk.series, chunk.missing)
-        self._observed += float(np.abs(chunk.of_observed(chunk.y_true)).sum())
+            np.subtract.at(self.points.counts, chunk.series, chunk.missing)
+        self.points.observed += float(np.abs(chunk.of_observed(chunk.y_true)).sum())
         if self._has_gaps:
-            self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
+            self.moved_seasons += count_seasons(rows, windows, chunk.numbers, self.points.season)
         for name, values in y_pred.items():
-            if name not in self._sums:
-                n_tested = -(-self._n_origins // self._tested_every)
-                self._sums[name] = _ModelSums(SumsByOrigin(self._n_origins), SumsByOrigin(n_tested, windows.horizon))
-            self._add_points(self._sums[name], chunk, self._without_rounding(values, chunk), last)
-        self._add_echo(chunk, y_pred[self._models[0]], last)
+            if name not in self.sums:
+                n_tested = -(-len(self.origins) // self.tested_every)
+                self.sums[name] = ModelSums(SumsByOrigin(len(self.origins)), SumsByOrigin(n_tested, windows.horizon))
+            self._add_points(self.sums[name], chunk, self._without_rounding(values, chunk), last)
+        self._add_echo(chunk, y_pred[self.models[0]], last)
         columns = {"y": chunk.y_true} | y_pred
         if self._adaptive is not None and self._intervals is not None:
             quantiles = self._adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
             quantiles = {name: rows.bounds.clip(values, chunk.series) for name, values in quantiles.items()}
             for name, values in quantiles.items():
-                self._add_quantiles(self._sums[name], chunk, self._without_rounding(values, chunk), self._intervals)
-            columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)
+                self._add_quantiles(self.sums[name], chunk, self._without_rounding(values, chunk), self._intervals)
+            columns |= interval_columns({name: quantiles[name] for name in self.models}, self._intervals)
+        return columns
+
+    def kept(self, chunk: Chunk, columns: Mapping[str, Floats]) -> pd.DataFrame:
+        """Those of the forecasts of a chunk that are kept, in the long format."""
         kept = chunk.numbers % self._kept_every == 0
-        return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
+        values = {name: values[kept] for name, values in columns.items()}
+        return long_format(self.rows, self._windows, chunk.numbers[kept], values)
 
     def _without_rounding(self, values: Floats, chunk: Chunk) -> Floats:
         """Forecasts [n, H, D] or quantiles [n, H, D, P]; what differs from the observed by rounding alone is set to it.
@@ -219,46 +239,46 @@ class _Scorer:
             y_true, most = y_true[..., None], most[..., None]
         return np.where(np.abs(values - y_true) <= most, y_true, values)
 
-    def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
+    def _add_points(self, sums: ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * self._usual_change[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
         for part in self._parts:
             self._add_by_series(sums.points, part, chunk.series, chunk.of_observed(part(forecast)))
         losses = chunk.of_observed(self._loss(forecast) * self._weights[chunk.series][:, None, :])
         origins = self._origin[chunk.numbers]
-        tested = origins % self._tested_every == 0
+        tested = origins % self.tested_every == 0
         by_window, by_step = losses.mean(axis=(1, 2)), losses[tested].mean(axis=2)
         if chunk.missing is not None:
             by_window[chunk.missing.all(axis=(1, 2))] = np.nan
             by_step[chunk.missing[tested].all(axis=2)] = np.nan
         sums.loss_by_origin.add(by_window[:, None], origins)
-        sums.loss_by_step.add(by_step, origins[tested] // self._tested_every)
+        sums.loss_by_step.add(by_step, origins[tested] // self.tested_every)
 
     def _add_echo(self, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
         firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
         begun = chunk.series[firsts]
-        self._origins[begun] = np.where(np.isnan(self._origins[begun]), last[firsts], self._origins[begun])
+        self._begun_at[begun] = np.where(np.isnan(self._begun_at[begun]), last[firsts], self._begun_at[begun])
         scale = np.where(self._naive_mae > 0, self._naive_mae, 1.0)
 
         def centred(values: Floats) -> Floats:
-            return (values - self._origins[chunk.series][:, None]) / scale[chunk.series][:, None]
+            return (values - self._begun_at[chunk.series][:, None]) / scale[chunk.series][:, None]
 
         parts = [centred(values) for values in (chunk.y_true, y_pred, last[:, None])]
         for target in range(y_pred.shape[2]):
             observed, forecast, before = (part[..., target] for part in parts)
-            self._echo.add(observed, forecast, before[:, 0])
+            self.echo.add(observed, forecast, before[:, 0])
 
     def _add_by_series(
         self, sums: _Sums, part: Callable[..., NDArray[Any]], series: Ints, values: NDArray[Any]
     ) -> None:
         """Add a part's values [n, …] of windows that stand by series [n] to its sums by series, [S, …]."""
         if part not in sums:
-            sums[part] = np.zeros((len(self._n_windows), *values.shape[1:]))
+            sums[part] = np.zeros((len(self.n_windows), *values.shape[1:]))
         firsts = np.flatnonzero(np.diff(series, prepend=-1))
         sums[part][series[firsts]] += np.add.reduceat(np.asarray(values, np.float64), firsts)
 
-    def _add_quantiles(self, sums: _ModelSums, chunk: Chunk, values: Floats, intervals: Intervals) -> None:
+    def _add_quantiles(self, sums: ModelSums, chunk: Chunk, values: Floats, intervals: Intervals) -> None:
         """Add quantiles of some windows, [n, H, D, P]."""
         probabilities, stepwise = intervals.probabilities, _parts(IntervalForecast, by_step=True)
         for level in intervals.levels:
@@ -280,51 +300,11 @@ class _Scorer:
 
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json; a figure that is undefined is None, with a reason beside it."""
-        rows, reasons = self._rows, dict[str, str]()
-        model, *others = self._models
-        references = [name for name in [*others, *NAIVE] if name in self._sums]
-        compared = self._compared(model, references, reasons)
-        echo = self._echo.echo()
-        if math.isnan(echo.difference_skill):
-            reasons["echo.difference_skill"] = "nothing ever changes from step to step"
-        n_windows = int(self._n_windows.sum())
-        points = ScoredPoints(
-            counts=self._counts.sum(axis=1),
-            observed=self._observed,
-            naive_mae=self._naive_mae,
-            naive_rmse=self._naive_rmse,
-            circular=bool(rows.bounds.circular.any()),
-            season=self._season,
-            one_unit=rows.one_unit,
-        )
-        metrics: dict[str, Any] = {
-            "schema": SCHEMA,
-            "n_windows": n_windows,
-            "n_origins": self._n_origins,
-            "horizon": self._windows.horizon,
-            "unit": rows.unit,
-            "season": self._season,
-            "model": model,
-            "models": {
-                name: _scores(PointForecast, points, sums.points, f"models.{name}", reasons)
-                for name, sums in self._sums.items()
-            },
-            **compared,
-            "by_step": {name: self._by_step(points, sums) for name, sums in self._sums.items()},
-            "by_step_of": "QLIKE" if rows.volatility else "MAE" if rows.one_unit else "MASE",
-            "echo": {
-                "best_lag": echo.best_lag,
-                "difference_skill": known(echo.difference_skill),
-                "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
-            },
-            "intervals": self._interval_scores(points, reasons),
-            "skill_of": self._measure,
-            "reasons": reasons,
-            "naive_error": {
-                name: {"mae": known(mae), "rmse": known(rmse)}
-                for unique_ids, *errors in zip(rows.unique_ids, self._naive_mae, self._naive_rmse, strict=True)
-                for name, mae, rmse in zip(unique_ids, *errors, strict=True)
-            },
+        rows, metrics, model = self.rows, self.figures(), self.models[0]
+        metrics["naive_error"] = {
+            name: {"mae": known(mae), "rmse": known(rmse)}
+            for unique_ids, *errors in zip(rows.unique_ids, self._naive_mae, self.points.naive_rmse, strict=True)
+            for name, mae, rmse in zip(unique_ids, *errors, strict=True)
         }
         by_series = self._by_series()
         if self._naive_mae.size > 1:
@@ -332,55 +312,88 @@ class _Scorer:
             metrics["rmse_by_series"] = self._by_series(squared_error, math.sqrt)
             if self._intervals is not None:
                 metrics["crps_by_series"] = self._crps_by_series()
+        for name, calibration in (self._intervals.calibrations if self._intervals else {}).items():
+            of_model = metrics["intervals"]["models"][name]
+            if calibration.borrowed.any():
+                borrowing = np.flatnonzero(calibration.borrowed & (self.n_windows > 0))
+                of_model["borrowed"] = [unique_id for s in borrowing for unique_id in rows.unique_ids[s]]
+            for level, totals in self.sums[name].intervals.items() if self._naive_mae.size > 1 else ():
+                of_model[str(level)]["coverage_by_series"] = self._means_by_series(totals[inside])
         unscaled = [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]
-        if unscaled and metrics["skill_of"] == "MASE":  # which they are left out of
+        if unscaled and self.measure == "MASE":  # which they are left out of
             metrics["unscaled"] = unscaled
         if self._outliers:
             metrics["yardstick"] = {
                 name: _about_outlier(outlier, metrics["naive_error"][name]["mae"], by_series.get(name, {}).get(model))
                 for name, outlier in self._outliers.items()
             }
-        if self._alone:
-            metrics["network_adds_nothing_to"] = dict(self._alone)
-        if n_missing := int(self._n_missing.sum()):
-            metrics |= {"n_points": points.count + n_missing, "n_points_missing": n_missing}
-        if self._moved_seasons.any():
-            metrics["seasonal_naive"] = dict(
-                zip(("from_earlier_season", "from_last_value"), self._moved_seasons.tolist(), strict=True)
-            )
         return metrics | {"verdict": verdict(metrics), "forecasts_every": self._kept_every}
 
-    @property
-    def _counts(self) -> Ints:
-        """How many points of each series, step and target were observed, [S, H, D]."""
-        return self._n_windows[:, None, None] - self._n_missing
+    def figures(self) -> dict[str, Any]:
+        """The figures that are not by series."""
+        reasons, (model, *others) = dict[str, str](), self.models
+        compared = self._compared(model, [name for name in [*others, *NAIVE] if name in self.sums], reasons)
+        echo, n_windows = self.echo.echo(), int(self.n_windows.sum())
+        if math.isnan(echo.difference_skill):
+            reasons["echo.difference_skill"] = "nothing ever changes from step to step"
+        points = replace(self.points, counts=self.points.counts.sum(axis=1))
+        metrics: dict[str, Any] = {
+            "schema": SCHEMA,
+            "n_windows": n_windows,
+            "n_origins": len(self.origins),
+            "horizon": self.points.counts.shape[1],
+            "unit": self.unit,
+            "season": points.season,
+            "model": model,
+            "models": {
+                name: _scores(PointForecast, points, sums.points, f"models.{name}", reasons)
+                for name, sums in self.sums.items()
+            },
+            **compared,
+            "by_step": {name: self._by_step(sums) for name, sums in self.sums.items()},
+            "by_step_of": "QLIKE" if self.measure == "QLIKE" else "MAE" if points.one_unit else "MASE",
+            "echo": {
+                "best_lag": echo.best_lag,
+                "difference_skill": known(echo.difference_skill),
+                "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
+            },
+            "intervals": self._interval_scores(points, reasons),
+            "skill_of": self.measure,
+            "reasons": reasons,
+        }
+        if self._alone:
+            metrics["network_adds_nothing_to"] = dict(self._alone)
+        n_points = n_windows * math.prod(self.points.counts.shape[1:])
+        if n_missing := n_points - points.count:
+            metrics |= {"n_points": n_points, "n_points_missing": n_missing}
+        if self.moved_seasons.any():
+            metrics["seasonal_naive"] = dict(
+                zip(("from_earlier_season", "from_last_value"), self.moved_seasons.tolist(), strict=True)
+            )
+        return metrics
 
-    def _at_steps(self, points: ScoredPoints) -> list[ScoredPoints]:
+    def _at_steps(self) -> list[ScoredPoints]:
         """The points of each step of the horizon, [H]."""
-        return [replace(points, counts=counts) for counts in np.moveaxis(self._counts, 1, 0)]
+        return [replace(self.points, counts=counts) for counts in np.moveaxis(self.points.counts, 1, 0)]
 
     def _compared(self, model: str, references: list[str], reasons: dict[str, str]) -> dict[str, Any]:
         """Skill against each reference, how sure it is, and at which steps."""
-        horizon = -(-self._windows.horizon // self._windows.spacing)  # in origins
-        losses = {name: self._losses(self._sums[name]) for name in references}
-        spacing = self._windows.spacing * self._tested_every
-        return compare(self._losses(self._sums[model]), losses, horizon, spacing, reasons)
+        horizon = -(-self.points.counts.shape[1] // self.spacing)  # in origins
+        losses = {name: self._losses(self.sums[name]) for name in references}
+        return compare(self._losses(self.sums[model]), losses, horizon, self.spacing * self.tested_every, reasons)
 
-    def _losses(self, sums: _ModelSums) -> Losses:
+    def _losses(self, sums: ModelSums) -> Losses:
         by_origin = sums.loss_by_origin.sums()[:, 0]
         return Losses(by_origin[~np.isnan(by_origin)], sums.loss_by_step.sums())
 
     def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
         """Coverage, width and scores of the intervals; None where there are none."""
-        if self._intervals is None:
+        if self._levels is None:
             return None
-        at_steps, by_model = self._at_steps(points), dict[str, Any]()
-        for name, calibration in self._intervals.calibrations.items():
-            sums, where = self._sums[name], f"intervals.models.{name}"
+        at_steps, by_model = self._at_steps(), dict[str, Any]()
+        for name, sums in ((name, sums) for name, sums in self.sums.items() if sums.intervals):
+            where = f"intervals.models.{name}"
             by_model[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
-            if calibration.borrowed.any():
-                borrowing = np.flatnonzero(calibration.borrowed & (self._n_windows > 0))
-                by_model[name]["borrowed"] = [unique_id for s in borrowing for unique_id in self._rows.unique_ids[s]]
             for level, totals in sums.intervals.items():
                 at_level, by_step = replace(points, level=level), sums.intervals_by_step[level]
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
@@ -392,16 +405,14 @@ class _Scorer:
                     for key, metric in metrics_of(IntervalForecast).items()
                     if metric.by_step
                 }
-                if self._naive_mae.size > 1:
-                    by_model[name][str(level)]["coverage_by_series"] = self._means_by_series(totals[inside])
-        return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": by_model}
+        return {"levels": self._levels[0], "adaptive": self._levels[1], "models": by_model}
 
-    def _by_step(self, points: ScoredPoints, sums: _ModelSums) -> list[float | None]:
+    def _by_step(self, sums: ModelSums) -> list[float | None]:
         """The mean absolute error at each step, [H]; scaled, where targets have not one unit; QLIKE of volatilities."""
-        metric = METRICS["qlike" if self._rows.volatility else "mae" if points.one_unit else "mase"]
+        metric = METRICS["qlike" if self.measure == "QLIKE" else "mae" if self.points.one_unit else "mase"]
         return [
             known(metric.score(of_step, {self._loss: sums.points[self._loss][:, step : step + 1]})[0])
-            for step, of_step in enumerate(self._at_steps(points))
+            for step, of_step in enumerate(self._at_steps())
         ]
 
     def _by_series(
@@ -410,23 +421,28 @@ class _Scorer:
         of_mean: Callable[[float], float] = float,
     ) -> dict[str, dict[str, float | None]]:
         """The mean of a part over each series and target that has a window, or a function of the mean, by model."""
-        sums = {name: sums.points[part].sum(axis=1) for name, sums in self._sums.items()}
+        sums = {name: sums.points[part].sum(axis=1) for name, sums in self.sums.items()}
         return _by_name({name: self._means_by_series(of_model, of_mean) for name, of_model in sums.items()})
 
     def _crps_by_series(self) -> dict[str, dict[str, float | None]]:
         """The CRPS of each series and target that has a window, by model that has intervals."""
         (part,) = METRICS["crps"].parts
-        return _by_name({name: self._means_by_series(self._sums[name].quantiles[part]) for name in self._models})
+        return _by_name({name: self._means_by_series(self.sums[name].quantiles[part]) for name in self.models})
 
     def _means_by_series(self, sums: Floats, of_mean: Callable[[float], float] = float) -> dict[str, float | None]:
         """A function of the mean over the points of each series and target that has a window, of their sums [S, D]."""
-        counts = self._counts.sum(axis=1)
+        counts = self.points.counts.sum(axis=1)
         means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
         return {
-            self._rows.unique_ids[series][target]: known(of_mean(float(means[series, target])))
-            for series in np.flatnonzero(self._n_windows)
-            for target in range(self._rows.n_targets)
+            self.rows.unique_ids[series][target]: known(of_mean(float(means[series, target])))
+            for series in np.flatnonzero(self.n_windows)
+            for target in range(self.rows.n_targets)
         }
+
+
+def tested_every(n_origins: int, horizon: int) -> int:
+    """Of every how many origins the steps are tested for significance."""
+    return max(1, -(-n_origins * horizon // _STEPS_TESTED))
 
 
 def _by_name(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float | None]]:

@@ -46,7 +46,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     Args:
         metrics: The content of metrics.json: ``model``; ``skill`` and ``p_value`` by reference, None where undefined;
             and perhaps ``skill_of``, ``skill_by_step``, ``p_by_step``, ``detectable``, ``n_origins``, ``by_series`` and
-            ``naive_error``, ``network_adds_nothing_to`` and ``echo``.
+            ``naive_error``, or what was kept of these, ``network_adds_nothing_to`` and ``echo``.
     """
     model, skill = metrics["model"], metrics["skill"]
     naive = [name for name in NAIVE if name in skill]
@@ -105,30 +105,40 @@ def _beside_rnn(metrics: Mapping[str, Any]) -> list[str]:
 
 def _one_series(reference: str, metrics: Mapping[str, Any]) -> list[str]:
     """The series that makes more of the scaled error than all the others, and what those say; at most one clause."""
+    found = metrics.get("heaviest_series", {}).get(reference) or _heaviest_series(reference, metrics)
+    own, others = np.array(found["mase"]), np.array(found["others"])
+    if found["of"] < _FEWEST_SERIES or (own <= others).all() or not others[1] > 0:
+        return []
+    size = f"{abs(1 - others[0] / others[1]):.1%} {'lower' if others[0] <= others[1] else 'higher'}"
+    return [f"one series, {quote(found['name'])}, decides the comparison: the mean MASE of the others is {size}"]
+
+
+def _heaviest_series(reference: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The series with the largest MASE of the model or a reference, both of them, and their sums of the others."""
     pair, scaled = (metrics["model"], reference), dict[str, Floats]()
     for name, errors in metrics.get("by_series", {}).items():
         scale = metrics["naive_error"][name]["mae"]
         if metrics.get("skill_of") == "MASE" and scale and errors[reference] is not None:
             scaled[name] = np.array([errors[model] for model in pair]) / scale
     largest = max(scaled, key=lambda name: scaled[name].max(), default="")
-    others = np.sum([errors for name, errors in scaled.items() if name != largest], axis=0)
-    if len(scaled) < _FEWEST_SERIES or (scaled[largest] <= others).all() or not others[1] > 0:
-        return []
-    size = f"{abs(1 - others[0] / others[1]):.1%} {'lower' if others[0] <= others[1] else 'higher'}"
-    return [f"one series, {quote(largest)}, decides the comparison: the mean MASE of the others is {size}"]
+    own = scaled.pop(largest, np.zeros(2))
+    return {"name": largest, "mase": own, "others": np.sum([*scaled.values()], axis=0), "of": len(scaled) + 1}
 
 
 def _series_left_out(metrics: Mapping[str, Any]) -> list[str]:
     """How many series the comparison is not about, and why; at most two clauses."""
     every = metrics.get("naive_error", ())
-    left_out = {
-        "scale to be judged by": len(metrics.get("unscaled", ())),
-        "window that could be scored": len(every) - len(metrics.get("by_series", every)),
+    count = {
+        "n_series": len(every),
+        "n_series_unscaled": len(metrics.get("unscaled", ())),
+        "n_series_unscored": len(every) - len(metrics.get("by_series", every)),
+        **metrics,
     }
+    lacking = {"unscaled": "scale to be judged by", "unscored": "window that could be scored"}
     return [
-        f"{count:,} of {len(every):,} series {'is' if count == 1 else 'are'} not in this sentence, having no {what}"
-        for what, count in left_out.items()
-        if count
+        f"{n:,} of {count['n_series']:,} series {'is' if n == 1 else 'are'} not in this sentence, having no {what}"
+        for why, what in lacking.items()
+        if (n := count[f"n_series_{why}"])
     ]
 
 
@@ -296,6 +306,13 @@ class EchoSums:
             "change": np.abs(change).sum(),
             "wrong change": np.abs(wrong).sum(),
         }
+        self._add(sums)
+
+    def add_sums(self, other: EchoSums) -> None:
+        """Add those of other windows."""
+        self._add(other._sums)
+
+    def _add(self, sums: Mapping[str, Floats]) -> None:
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in sums.items()}
 
     def echo(self) -> Echo:

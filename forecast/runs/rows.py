@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,9 +110,34 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     """The windows of some rows that a run has not seen: it was neither trained nor chosen by them.
 
     Raises:
-        DataError: If there are none, or the rows are beyond all numbers.
+        DataError: If there are none, or as of `windows_to_score`.
     """
-    since, clock = fitted_until(run, rows.panel), run.clock
+    windows = windows_to_score(run, rows)
+    if not len(windows):
+        refuse_no_window(run, rows.panel)
+    return windows
+
+
+def refuse_no_window(run: Run, panel: Panel) -> NoReturn:
+    """Say why some rows hold no window that a run has not seen.
+
+    Raises:
+        DataError: Always.
+    """
+    clock = run.clock
+    raise DataError(
+        f"There is no window to score: the rows end at {clock.format(panel.times.max())}, and those before "
+        f"{clock.format(fitted_until(run, panel).min())} were used for training. "
+        f"A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after its cut-off."
+    )
+
+
+def windows_to_score(run: Run, rows: Rows) -> Windows:
+    """The windows of `unseen_windows`, of which there may be none here.
+
+    Raises:
+        DataError: If the rows are beyond all numbers, or do not tell what was known when.
+    """
     if lacks_issues(run, rows.panel):
         raise DataError(
             f"{run.name} was trained on values as they were known at the time, and these rows do not tell when theirs "
@@ -119,14 +145,7 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
             f"Give a file that does: {setting('known_forecasts')}, or rows with the column of {setting('issued_at')}.",
         )
     refuse_no_numbers(run, np.nan_to_num(rows.scaled, posinf=np.inf, neginf=-np.inf))
-    windows = windows_of(rows, at_or_after(rows.panel, since), run.config.data)
-    if not len(windows):
-        raise DataError(
-            f"There is no window to score: the rows end at {clock.format(rows.panel.times.max())}, and those before "
-            f"{clock.format(since.min())} were used for training. "
-            f"A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after its cut-off."
-        )
-    return windows
+    return windows_of(rows, at_or_after(rows.panel, fitted_until(run, rows.panel)), run.config.data)
 
 
 def read_like(source: Source, options: ReadOptions) -> Panel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,26 @@ from typing import Any
 import numpy as np
 
 from forecast.commands.evaluate.carried import carried_forecasts, check_states
-from forecast.commands.evaluate.parts import score_parts
+from forecast.commands.pooling import Scored, ToScore, pool_parts, sum_up
 from forecast.commands.progress import shown_by_default
 from forecast.data.panel import Panel
 from forecast.data.prepare import encode
 from forecast.data.split import at_or_after
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
-from forecast.model import forecasters, forecasts_alone, load_models
+from forecast.model import Model, forecasters, forecasts_alone, load_models
 from forecast.plots.lost_windows import count_windows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, refuse_no_window, scaler_of, training_panel, windows_to_score
 from forecast.runs.run import Run
 from forecast.shown import Scores
 from forecast.sources.parts import parts_of
 from forecast.sources.read import Source
+
+# Kinds of series, which are scored apart.
+_TRAINED, _UNSEEN = "trained", "not_trained_on"
 
 
 def evaluate(
@@ -61,47 +65,77 @@ def evaluate(
         return Scores(run.metrics)
     if stream:
         check_states(run)
+    models = load_models(run)
     if memory is not None and source is not None and (parts := parts_of(source, memory, run.config.training.seed)):
-        return Scores(score_parts(parts, partial(_score_files, run), progress))
-    panel = new_panel(run, training_panel(run) if source is None else source, progress)
+        kinds = pool_parts(parts, partial(_score_files, run, models), progress)
+    else:
+        panel = new_panel(run, training_panel(run) if source is None else source, progress)
+        panels = _by_kind(run, panel)
+        kinds = {
+            kind: _score(run, models, some, progress, stream and kind == _TRAINED) for kind, some in panels.items()
+        }
+        if _UNSEEN in kinds:
+            kinds[_UNSEEN]["series"] = [*panels[_UNSEEN].series_ids]
+    if _UNSEEN not in kinds:
+        return Scores(kinds[_TRAINED])
+    if _TRAINED not in kinds:
+        apart = {key: kinds[_UNSEEN][key] for key in ("series", "n_series") if key in kinds[_UNSEEN]}
+        return Scores(kinds[_UNSEEN] | {_UNSEEN: apart})
+    return Scores(kinds[_TRAINED] | {_UNSEEN: kinds[_UNSEEN]})
+
+
+def _score_files(run: Run, models: Mapping[str, Model], files: list[str]) -> dict[str, Scored]:
+    """The sums over the windows of some files, by kind of series."""
+    panel = new_panel(run, files, NullProgress())  # what is odd in each of many files, nobody would read
+    return {kind: sum_up(_to_score(run, models, some)) for kind, some in _by_kind(run, panel).items()}
+
+
+def _by_kind(run: Run, panel: Panel) -> dict[str, Panel]:
+    """The series of a panel that a run was trained on, and those that it was not.
+
+    A run that learned from more than memory holds knows a sample of its series only, and tells no others apart.
+    """
     unseen = run.scaler.unseen(panel.series_ids)
+    if not len(unseen) or "parts" in run.manifest:
+        return {_TRAINED: panel}
     trained = np.setdiff1d(np.arange(panel.n_series), unseen)
-    if not len(unseen):
-        return Scores(_score(run, panel, progress, stream))
-    apart = {"series": [panel.series_ids[number] for number in unseen]}
-    if not len(trained):
-        return Scores(_score(run, panel, progress) | {"not_trained_on": apart})
-    scores = _score(run, panel.of_series(trained), progress, stream)
-    return Scores(scores | {"not_trained_on": apart | _score(run, panel.of_series(unseen), progress)})
+    kinds = {_TRAINED: trained, _UNSEEN: unseen}
+    return {kind: panel.of_series(numbers) for kind, numbers in kinds.items() if len(numbers)}
 
 
-def _score_files(run: Run, files: list[str]) -> list[dict[str, Any]]:
-    """The scores of some files: of the series that a run was trained on, and of others."""
-    silent = NullProgress()  # what is odd in each of many files, nobody would read
-    panel = new_panel(run, files, silent)
-    unseen = run.scaler.unseen(panel.series_ids)
-    kinds = (np.setdiff1d(np.arange(panel.n_series), unseen), unseen)
-    return [_score(run, panel.of_series(numbers), silent) for numbers in kinds if len(numbers)]
-
-
-def _score(run: Run, panel: Panel, progress: Progress, stream: bool = False) -> dict[str, Any]:
-    """The scores of some series, none of which, or each, the run was trained on."""
+def _to_score(run: Run, models: Mapping[str, Model], panel: Panel) -> ToScore:
     since = fitted_until(run, panel)
     rows = encode(panel, run.config.data, scaler_of(run, panel, since))
-    windows = unseen_windows(run, rows)
-    first = run.clock.format(panel.times[windows.cutoffs + 1].min())
+    season = run.config.data.season
+    return ToScore(
+        rows,
+        windows_to_score(run, rows),
+        forecasters(models, rows),
+        season,
+        naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season),
+        intervals_of(run, "start", rows.scaler),
+        forecasts_alone(models),
+    )
+
+
+def _score(run: Run, models: Mapping[str, Model], panel: Panel, progress: Progress, stream: bool) -> dict[str, Any]:
+    """The scores of some series.
+
+    Raises:
+        DataError: If they have no window to score.
+    """
+    asked, since = _to_score(run, models, panel), fitted_until(run, panel)
+    if not len(asked.windows):
+        refuse_no_window(run, panel)
+    first = run.clock.format(panel.times[asked.windows.cutoffs + 1].min())
     used = f"rows before {run.clock.format(since[0])}"
     if (since != since[0]).any():
         used = "of each series the rows before its test span"
     what = "say how they are scaled" if len(run.scaler.unseen(panel.series_ids)) else "were used for training"
-    progress.note(f"scored on {len(windows)} windows from {first} on; {used} {what}")
-    models, season = load_models(run), run.config.data.season
-    forecasts, alone = forecasters(models, rows), forecasts_alone(models)
+    progress.note(f"scored on {len(asked.windows)} windows from {first} on; {used} {what}")
     if stream:
-        forecasts = carried_forecasts(run, rows, windows, progress)
-    intervals = intervals_of(run, "start", rows.scaler)
-    naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
-    metrics = score_models(rows, windows, forecasts, season, naive_error, intervals, alone).metrics
-    (count,) = count_windows(rows, run.config.data, [(since, None)])
+        asked = asked._replace(models=carried_forecasts(run, asked.rows, asked.windows, progress))
+    metrics = score_models(*asked).metrics
+    (count,) = count_windows(asked.rows, run.config.data, [(since, None)])
     warnings = run.metrics.get("calibration_warnings", [])
     return metrics | {"windows": count.to_json(), "calibration_warnings": warnings}

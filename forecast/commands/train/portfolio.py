@@ -163,7 +163,9 @@ class Portfolio:
                 self._fit([number])
         rows, trained = self.context.prepared.rows, self.trained
         forecasts = np.stack([own.forecasts for own in trained])
-        weights = weigh_members(forecasts, self._judgement, origin_steps(rows, self.windows))
+        weights = weigh_members(
+            forecasts, self._judgement, origin_steps(rows.panel.times[self.windows.cutoffs], rows.panel.clock)
+        )
         shares = {own.planned.name: tuple(map(float, of_steps)) for own, of_steps in zip(trained, weights, strict=True)}
         kept = [own for own in trained if any(shares[own.planned.name])]
         return Model(

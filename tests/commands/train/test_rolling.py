@@ -11,7 +11,7 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
-from forecast.commands.evaluate.parts import score_parts
+from forecast.commands.pooling import Scored, pool_parts
 from forecast.commands.train.rolling import RollingWindows
 from forecast.data.prepare import Rows
 from forecast.errors import DataError, RunError
@@ -102,32 +102,41 @@ def test_the_number_of_a_step_alone_decides_what_it_sees(run: Run, parts: Parts)
     assert fed(61)[1] != starts
 
 
-def test_scores_of_parts_are_those_of_all_files(run: Run, folder: Path) -> None:
-    pooled = forecast.evaluate(run, folder, memory=MEMORY)
-    known = forecast.evaluate(run, folder)
-    whole = [known, known["not_trained_on"]]
-    sizes = [scores["n_windows"] for scores in whole]
-    assert pooled["n_windows"] == sum(sizes)
-    assert (pooled["n_files"], pooled["horizon"]) == (12, 3)
-    for name, scores in pooled["models"].items():
-        for key, value in scores.items():
-            power = 2 if key in ("rmse", "rmsse") else 1
-            expected = np.average([part["models"][name][key] ** power for part in whole], weights=sizes) ** (1 / power)
-            assert value == pytest.approx(expected, rel=1e-9), (name, key)
-    own, other = (pooled["models"][name]["mase"] for name in (pooled["model"], "seasonal-naive"))
-    assert pooled["skill"]["seasonal-naive"] == pytest.approx(1 - own / other)
-    (levels,) = [pooled["intervals"]["models"][pooled["model"]]]
-    of_whole = [part["intervals"]["models"][pooled["model"]]["80"]["coverage"] for part in whole]
-    assert levels["80"]["coverage"] == pytest.approx(np.average(of_whole, weights=sizes))
-    assert "12 files" in pooled["verdict"]
+def _assert_equal(found: object, expected: object, where: str) -> None:
+    if isinstance(found, dict):
+        assert isinstance(expected, dict)
+        for key in found.keys() & expected.keys():
+            _assert_equal(found[key], expected[key], f"{where}.{key}")
+    elif isinstance(found, (float, list)) and expected is not None:
+        assert found == pytest.approx(expected, rel=1e-9, nan_ok=False), where
+    else:
+        assert found == expected, where
+
+
+def test_scores_of_parts_are_those_of_all_rows_at_once(run: Run, folder: Path) -> None:
+    whole, pooled = forecast.evaluate(run, folder), forecast.evaluate(run, folder, memory=MEMORY)
+    by_series = {key for key in whole if key.endswith("by_series")}
+    only_whole = {"naive_error", "forecasts_every", "windows", "calibration_warnings", "yardstick", *by_series}
+    of_series = {"n_series", "n_series_unscored", "n_series_unscaled", "heaviest_series"}
+    assert pooled.keys() - whole.keys() == {"n_files", *of_series}
+    assert whole.keys() - pooled.keys() <= only_whole
+    _assert_equal(dict(pooled), dict(whole), "scores")
+    assert pooled["models"].keys() == whole["models"].keys()
+    assert pooled["p_value"]["persistence"] is not None
+    assert (pooled["n_files"], pooled["n_series"], pooled["n_series_unscored"]) == (12, 24, 0)
+    assert pooled["verdict"] == whole["verdict"]
 
 
 def test_files_that_cannot_be_scored_are_named(parts: Parts) -> None:
-    def refuse(files: list[str]) -> list[dict[str, object]]:
-        raise DataError("There is no window to score.", "Give more rows.")
+    def refuse(files: list[str]) -> dict[str, Scored]:
+        raise DataError("There is no such column.", "Give more rows.")
 
-    with pytest.raises(DataError, match=r"^\d\d\.parquet, \d\d\.parquet: There is no window to score"):
-        score_parts(parts, refuse, NullProgress())
+    with pytest.raises(DataError, match=r"^\d\d\.parquet, \d\d\.parquet: There is no such column"):
+        pool_parts(parts, refuse, NullProgress())
+    with pytest.raises(DataError, match="No file has a window to score"):
+        pool_parts(parts, lambda files: {"": Scored(tuple(files), 1, None)}, NullProgress())
+    with pytest.raises(DataError, match="The series a is in .* and in .*: memory needs each series whole, in one file"):
+        pool_parts(parts, lambda _: {"": Scored(("a",), 1, None)}, NullProgress())
 
 
 class _Stops(NullProgress):
