@@ -4,8 +4,8 @@
 
 The panel is a folder of Parquet files of hourly series that never were (scripts/generate_panel.py). Each command runs
 in a process of its own, whose private memory is looked at every 20 ms: pages of files, which the system may take back
-at any time, do not count. The last panel is trained and scored once more under a limit of the system (``ulimit -d``)
-of a tenth above what the first one asked for: memory that grew with the rows would end it.
+at any time, do not count. The larger panels are trained and scored under a limit of the system (``ulimit -d``) of a
+tenth above what the first one asked for: memory that grew with the rows would end them.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def report(folder: Path, scratch: Path, memory: str, times: list[float]) -> None
     """Print a table of panels of so many times the memory."""
     n_bytes = int(float(memory.removesuffix("MB")) * 1e6)
     print(f"{'times':>6}{'rows':>12}{'files':>7}{'sets':>6}{'train MB':>10}{'s':>7}{'evaluate MB':>13}{'s':>7}")
-    limit, commands = 0, dict[str, list[str]]()
+    limit: int | None = None
     for factor in times:
         panel = folder / f"panel-{memory}-{factor:g}"
         if not panel.exists():
@@ -112,13 +112,11 @@ def report(folder: Path, scratch: Path, memory: str, times: list[float]) -> None
             "train": ["train", str(panel), "--memory", memory, "--run", f"{factor:g}", *where, *_SETTINGS],
             "evaluate": ["evaluate", f"{factor:g}", str(panel), "--memory", memory, *where, "--quiet"],
         }
-        (trained, asked, seconds), (scored, _, more) = (measure(command) for command in commands.values())
+        (trained, asked, seconds), (scored, _, more) = (measure(command, limit) for command in commands.values())
         limit = limit or int(1.1 * asked * 2**20)
         sizes = f"{factor:>6g}{n_rows:>12,}{len(parts.files):>7}{len(parts.sets):>6}"
         print(f"{sizes}{trained:>10,.0f}{seconds:>7.0f}{scored:>13,.0f}{more:>7.0f}", flush=True)
-    for name, command in commands.items():
-        most, _, seconds = measure([*command, *(["--overwrite"] if name == "train" else [])], limit)
-        print(f"{name} of the last under ulimit -d {limit // 1024:,}: {most:,.0f} MB, {seconds:.0f} s", flush=True)
+    print(f"all but the first under ulimit -d {(limit or 0) // 1024:,}")
 
 
 if __name__ == "__main__":

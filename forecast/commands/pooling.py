@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecaster, Windows
-from forecast.errors import DataError, listed, setting
+from forecast.errors import DataError, listed, quote, setting
 from forecast.evaluation.chunks import chunks_of
 from forecast.evaluation.comparison import SumsByOrigin, origin_steps
 from forecast.evaluation.metrics import absolute_error, squared_error
@@ -24,7 +24,7 @@ from forecast.models.naive import NAIVE
 from forecast.progress import Progress
 from forecast.sources.parts import Parts
 
-# Files, and series, that a sentence names.
+# Files that a sentence names.
 _NAMED = 3
 
 
@@ -79,40 +79,43 @@ def pool_parts(
     Raises:
         DataError: If some files cannot be read, or hold series of others; names them. If there is no window.
     """
-    pools, first = dict[str, _Pool](), dict[str, str]()
-    for number, files in enumerate(parts.sets, 1):
-        named = listed([*map(os.path.basename, sorted(files))], _NAMED)
+    pools, first = dict[str, _Pool](), tuple[str, ...]()
+    for number, files in enumerate(map(sorted, parts.sets), 1):
         try:
-            scored = score(sorted(files))
+            scored = score(files)
         except DataError as error:
+            named = listed([*map(os.path.basename, files)], _NAMED)
             raise DataError(f"{named}: {error.args[0]}", error.args[1]) from None
+        series = tuple(name for some in scored.values() for name in some.series)
+        first = first or series
+        check_whole(first, parts.sample, series, files)
         for kind, some in scored.items():
-            check_whole(first, some.series, named)
-            first = first or dict.fromkeys(some.series, named)
             pools.setdefault(kind, _Pool()).add(some)
         progress.counted("scoring", number, len(parts.sets))
-    found = {kind: pool.metrics() | {"n_files": len(parts.files)} for kind, pool in pools.items() if pool.whole}
+    found = {kind: pool.metrics(whole) for kind, pool in pools.items() if (whole := pool.whole) is not None}
     if not found:
         raise DataError("No file has a window to score.", "Give longer series.")
-    return found
+    return {kind: metrics | {"n_files": len(parts.files)} for kind, metrics in found.items()}
 
 
-def check_whole(known: Mapping[str, str], names: tuple[str, ...], files: str) -> None:
+def check_whole(known: Sequence[str], of_files: Sequence[str], series: Sequence[str], files: Sequence[str]) -> None:
     """Check that series are not in other files, too.
 
     Args:
-        known: By series of these, which they are.
-        names: The series of some files.
-        files: Their names.
+        known: Some series.
+        of_files: The files that they are of.
+        series: Those of some files.
+        files: These.
 
     Raises:
         DataError: If one is.
     """
-    if twice := [name for name in names if known.get(name, files) != files]:
+    if of_files != files and (twice := [name for name in {*known} & {*series} if name]):
+        here, there = (listed([*map(os.path.basename, some)], _NAMED) for some in (of_files, files))
         raise DataError(
-            f"The series {listed(twice, _NAMED)} {'is' if len(twice) == 1 else 'are'} in {known[twice[0]]} and in "
-            f"{files}: {setting('memory')} needs each series whole, in one file.",
-            "Divide the rows into files by series and not by time.",
+            f"The series {quote(min(twice))} is in {here}, and in {there}: {setting('memory')} needs each series "
+            "whole, in one file.",
+            "Divide the rows into files by series, not by time.",
         )
 
 
@@ -141,10 +144,8 @@ class _Pool:
         else:
             _add(whole, scorer)
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self, whole: Scorer) -> dict[str, Any]:
         """The figures of all, with their verdict."""
-        whole = self.whole
-        assert whole is not None
         whole.tested_every = every = tested_every(len(whole.origins), whole.points.counts.shape[1])
         for sums in whole.sums.values() if every > 1 else ():
             n_tested = -(-len(whole.origins) // every)
@@ -154,6 +155,10 @@ class _Pool:
         metrics = whole.figures() | {"n_series": self._n_series, "n_series_unscored": self._n_unscored}
         if whole.measure == "MASE":
             metrics |= {"n_series_unscaled": self._n_unscaled, "heaviest_series": self._heaviest}
+        if whole.measure == "MASE" and not whole.points.counts[0].any():
+            why = f"values {metrics['season']} steps apart never differ in the training rows of any series"
+            metrics["reasons"] |= {key: why for key in metrics["reasons"] if key.startswith(("skill", "p_value"))}
+            return metrics | {"verdict": f"No skill can be measured: {why}."}
         return metrics | {"verdict": verdict(metrics)}
 
 
@@ -244,4 +249,4 @@ def _add(whole: Scorer, scorer: Scorer) -> None:
     whole.n_windows += scorer.n_windows
     whole.moved_seasons += scorer.moved_seasons
     whole.spacing = min(whole.spacing, scorer.spacing)
-    whole.echo.add_sums(scorer.echo)
+    whole.echo.sums = {name: value + scorer.echo.sums[name] for name, value in whole.echo.sums.items()}

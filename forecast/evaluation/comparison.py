@@ -105,9 +105,7 @@ def origin_steps(cutoffs: Times, clock: Clock) -> Ints:
 
     Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
     """
-    if clock.has_equal_steps:
-        return np.asarray((cutoffs - cutoffs.min()) // clock.step)
-    return clock.ordinals(cutoffs)
+    return (cutoffs - cutoffs.min()) // clock.step if clock.has_equal_steps else clock.ordinals(cutoffs)
 
 
 class SumsByOrigin:

@@ -136,12 +136,9 @@ class ModelSums:
 
 
 class Scorer:
-    """Sums over chunks of windows, and the scores that follow from them.
+    """Sums over chunks of windows, and the scores that follow from them; arguments as of `score_models`.
 
-    Args:
-        arguments: Those of `score_models`.
-        of_more: Whether the windows are some of more, to whose sums these are added: of those of series, steps and
-            targets the figures follow in any division into series.
+    ``of_more`` says that these windows are some of more, whose sums will be added.
     """
 
     def __init__(
@@ -178,15 +175,9 @@ class Scorer:
         sizes = [[_mean_size(rows.series_values(s, d)) for d in targets] for s in range(rows.panel.n_series)]
         self._rounding = ROUNDING * np.array(sizes)  # [S, D]
         self.n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
-        self.points = ScoredPoints(
-            counts=np.zeros((rows.panel.n_series, windows.horizon, rows.n_targets), np.int64),
-            observed=0.0,
-            naive_mae=self._naive_mae,
-            naive_rmse=figure_by_series(rows, naive_error, "rmse"),
-            circular=bool(rows.bounds.circular.any()),
-            season=season,
-            one_unit=rows.one_unit,
-        )
+        counts = np.zeros((rows.panel.n_series, windows.horizon, rows.n_targets), np.int64)
+        naive_rmse, circular = figure_by_series(rows, naive_error, "rmse"), bool(rows.bounds.circular.any())
+        self.points = ScoredPoints(counts, 0.0, self._naive_mae, naive_rmse, circular, season, one_unit=rows.one_unit)
         has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
         self._has_gaps = has_gaps and season > 1  # else there is no seasonal naive to move
         self.moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value

@@ -272,10 +272,11 @@ class EchoSums:
 
     Args:
         horizon: H.
+        sums: By what is summed; those of other windows can be added.
     """
 
     horizon: int
-    _sums: dict[str, Floats] = field(default_factory=dict)
+    sums: dict[str, Floats] = field(default_factory=dict)
 
     def add(self, y_true: Floats, y_pred: Floats, last: Floats) -> None:
         """Add some windows.
@@ -306,18 +307,11 @@ class EchoSums:
             "change": np.abs(change).sum(),
             "wrong change": np.abs(wrong).sum(),
         }
-        self._add(sums)
-
-    def add_sums(self, other: EchoSums) -> None:
-        """Add those of other windows."""
-        self._add(other._sums)
-
-    def _add(self, sums: Mapping[str, Floats]) -> None:
-        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in sums.items()}
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in sums.items()}
 
     def echo(self) -> Echo:
         """The echo of all windows."""
-        sums, n = self._sums, np.maximum(self._sums["count"], 1)
+        sums, n = self.sums, np.maximum(self.sums["count"], 1)
         forecast, observed = sums["forecast"] / n, sums["observed"] / n
         covariance = sums["product"] / n - forecast * observed  # [H, H + 1]: of each step with each time
         spread = np.maximum(sums["observed squared"] / n - observed**2, 0) ** 0.5

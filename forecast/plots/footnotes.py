@@ -14,7 +14,8 @@ _MOST_NAMED = 5
 
 def footnotes(metrics: Mapping[str, Any]) -> list[str]:
     """Sentences on the scores of a run, to stand at its tables; none for a single series that has nothing odd."""
-    return [*points_not_scored(metrics), *_pooling(metrics), *_left_out(metrics), *_outliers(metrics)]
+    left_out = _of_files(metrics) if "n_files" in metrics else _left_out(metrics)
+    return [*points_not_scored(metrics), *_pooling(metrics), *left_out, *_outliers(metrics)]
 
 
 def points_not_scored(metrics: Mapping[str, Any]) -> list[str]:
@@ -69,6 +70,20 @@ def _pooling(metrics: Mapping[str, Any]) -> list[str]:
     if metrics.get("by_step_of") == "MASE":
         return [f"{scaled}."]
     return [f"{scaled}; MAE and RMSE are means of the undivided errors, so that series of large values decide them."]
+
+
+def _of_files(metrics: Mapping[str, Any]) -> list[str]:
+    """Of a panel that is larger than memory, what figures are of, and how many series they leave out."""
+    n_series, by_series = metrics["n_series"], metrics.get("by_series", ())
+    of = f"Figures are of {n_series:,} series in {metrics['n_files']:,} files"
+    left_out = {
+        "in MASE and skill, as the naive error is zero or unknown": metrics.get("n_series_unscaled", 0),
+        "scored, having no window": metrics["n_series_unscored"],
+    }
+    return [
+        f"{of}; those by series, and plots, of the {len(by_series):,} of the sample." if by_series else f"{of}.",
+        *(f"{n:,} of {n_series:,} series {'is' if n == 1 else 'are'} not {what}." for what, n in left_out.items() if n),
+    ]
 
 
 def _left_out(metrics: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from forecast.intervals.conformal import Calibration, Intervals, probabilities_o
 from forecast.models.naive import NAIVE
 from forecast.runs.arrays import ArraySpec
 from forecast.runs.run import CALIBRATION, Run
-from forecast.runs.unseen_intervals import with_unseen_series
+from forecast.runs.unseen_intervals import intervals_beside
 
 
 def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
@@ -68,18 +68,7 @@ def intervals_of(run: Run, when: Literal["start", "end"], scaler: Scaler | None 
     if CALIBRATION not in run.manifest["files"]:
         return None
     intervals = run.once(f"{CALIBRATION}/{when}", lambda: _read_intervals(run, when))
-    if scaler is None:
-        return intervals
-    unseen = run.scaler.unseen(scaler.series_ids)
-    if not len(unseen):
-        return intervals.of_series(run.scaler.positions(scaler.series_ids))
-    spreads = run.scaler.scale[:, : run.shape.targets], scaler.scale[unseen, : run.shape.targets]
-    order = np.empty(len(scaler.series_ids), np.int64)
-    order[unseen] = run.n_series + np.arange(len(unseen))
-    trained = np.setdiff1d(np.arange(len(order)), unseen)
-    if len(trained):
-        order[trained] = run.scaler.positions(tuple(scaler.series_ids[number] for number in trained))
-    return with_unseen_series(intervals, *spreads).of_series(order)
+    return intervals if scaler is None else intervals_beside(intervals, run.scaler, scaler, run.shape.targets)
 
 
 def _read_intervals(run: Run, when: Literal["start", "end"]) -> Intervals:

@@ -226,6 +226,7 @@ class _Parts(TypedDict):
     folder: str
     memory: Count
     bytes: Count
+    on_disk: Count
     files: Count
     sampled: Count
     sets: Count

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from forecast.data.panel import Floats
+from forecast.data.scaling import Scaler
 from forecast.intervals.conformal import Calibration, Intervals
 
 # Of more series than these, evenly spaced ones say how far off forecasts are.
@@ -14,6 +15,28 @@ _MOST_SERIES = 100
 
 # Points of the distribution of a series' errors, evenly spaced in probability.
 _POINTS = np.arange(1, 100) / 100
+
+
+def intervals_beside(intervals: Intervals, trained: Scaler, scaler: Scaler, n_targets: int) -> Intervals:
+    """The intervals of the series of a scaler, some of which a run may not have been trained on.
+
+    Args:
+        intervals: Of the series of the run.
+        trained: Their scaler.
+        scaler: Of the series whose intervals these shall be.
+        n_targets: D.
+    """
+    unseen = trained.unseen(scaler.series_ids)
+    if not len(unseen):
+        return intervals.of_series(trained.positions(scaler.series_ids))
+    order = np.empty(len(scaler.series_ids), np.int64)
+    order[unseen] = trained.n_trained + np.arange(len(unseen))
+    known = np.setdiff1d(np.arange(len(order)), unseen)
+    if len(known):
+        order[known] = trained.positions(tuple(scaler.series_ids[number] for number in known))
+    return with_unseen_series(intervals, trained.scale[:, :n_targets], scaler.scale[unseen, :n_targets]).of_series(
+        order
+    )
 
 
 def with_unseen_series(intervals: Intervals, spread: Floats, own_spread: Floats) -> Intervals:

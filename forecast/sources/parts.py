@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,13 +15,19 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from forecast.config import Settings
-from forecast.errors import ConfigError, DataError, quote, setting
+from forecast.errors import ConfigError, DataError, listed, quote, setting
 from forecast.memory import megabytes
 from forecast.tables.folders import find_files
 
 # Bytes that a row and each of its columns take while a file is read, scaled and indexed, at the most. Measured: 154 of
 # a row with one value beside time and series, 272 with eight; 60 and 170 of them stay.
 _BYTES_OF_ROW, _BYTES_OF_COLUMN = 80, 30
+
+# How pandas calls the column of an index without a name.
+_INDEX = "__index_level_"
+
+# Columns that a sentence names.
+_NAMED = 5
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -29,18 +36,20 @@ _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 class Parts:
     """The files of a panel in an order that is drawn, and how many bytes of their rows may be held at a time.
 
-    Half of them are for the sample, by which everything is chosen and judged, half for the files that are learned from.
+    Half of them are for the sample, by which everything is chosen, half for the files that are learned from or scored.
 
     Args:
         folder: Where they are.
         files: Their paths.
         sizes: Bytes that the rows of each take.
+        lengths: Bytes of each on the disk, by which a change is seen.
         memory: Bytes of all rows that are held at a time.
     """
 
     folder: str
     files: tuple[str, ...]
     sizes: tuple[int, ...]
+    lengths: tuple[int, ...]
     memory: int
 
     @cached_property
@@ -58,24 +67,42 @@ class Parts:
 
     @property
     def sample(self) -> list[str]:
-        """The files by which everything is chosen and judged, in the order of their names."""
+        """The files by which everything is chosen, in the order of their names."""
         return sorted(self.sets[0])
 
     def to_record(self) -> dict[str, Any]:
         """What a run's manifest says of them."""
         counts = {"files": len(self.files), "sampled": len(self.sample), "sets": len(self.sets)}
-        return {"folder": self.folder, "memory": self.memory, "bytes": sum(self.sizes), **counts}
+        n_bytes = {"bytes": sum(self.sizes), "on_disk": sum(self.lengths)}
+        return {"folder": self.folder, "memory": self.memory, **n_bytes, **counts}
+
+    def check_unchanged(self, files: Sequence[str]) -> None:
+        """Check that some of the files are those that they were.
+
+        Raises:
+            DataError: If one is not; names it.
+        """
+        lengths = dict(zip(self.files, self.lengths, strict=True))
+        for path in files:
+            if not os.path.isfile(path) or os.path.getsize(path) != lengths[path]:
+                raise DataError(
+                    f"{os.path.basename(path)} has changed while {quote(self.folder)} was read in parts.",
+                    "Bring it back as it was, or begin again.",
+                )
 
     def describe(self) -> str:
-        """A sentence on what is learned from and what is judged by."""
+        """A sentence on what is learned from, and what chosen by."""
         return (
-            f"Learned from {len(self.files):,} files, {len(self.sets):,} sets of them in turn; chosen and judged by "
-            f"{len(self.sample):,}, drawn by the seed. At most {megabytes(self.memory)} of rows are held at a time."
+            f"Learned from and scored on {len(self.files):,} files, {len(self.sets):,} sets of them in turn; chosen by "
+            f"{len(self.sample):,}, drawn by the seed, of which plots and figures by series are, too. At most "
+            f"{megabytes(self.memory)} of rows are held at a time."
         )
 
 
 def parts_of(source: object, memory: int | str, seed: int) -> Parts | None:
-    """The files of a folder, some of which are held at a time; None if all of them fit.
+    """The files of a folder with their rows, some of which are held at a time; None if all of them fit.
+
+    Files without rows are passed over.
 
     Args:
         source: A folder of Parquet files, or a pattern of them.
@@ -84,7 +111,8 @@ def parts_of(source: object, memory: int | str, seed: int) -> Parts | None:
 
     Raises:
         ConfigError: If the memory is no size.
-        DataError: If the source is no such folder, or one file takes more than half of the memory.
+        DataError: If the source is no such folder, one file takes more than half of the memory, or files have not the
+            same columns.
     """
     most = _bytes_of(memory)
     where = os.path.realpath(source) if isinstance(source, (str, os.PathLike)) else ""
@@ -95,9 +123,10 @@ def parts_of(source: object, memory: int | str, seed: int) -> Parts | None:
             f"{quote(source)} is no folder of Parquet files.",
             f"{setting('memory')} reads a panel in parts, which are such files, each with some of the series.",
         )
-    order = np.random.default_rng(seed).permutation(len(paths)).tolist()
-    files = tuple(paths[number] for number in order)
-    sizes = tuple(map(_size_of, files))
+    found_abouts = {path: about for path in paths if (about := _about(path)).num_rows}
+    files = tuple(np.random.default_rng(seed).permutation([*found_abouts]).tolist())
+    abouts = [found_abouts[path] for path in files]
+    sizes = tuple(int(about.num_rows) * (_BYTES_OF_ROW + _BYTES_OF_COLUMN * int(about.num_columns)) for about in abouts)
     if sum(sizes) <= most:
         return None
     if (largest := max(sizes)) > most / 2:
@@ -106,7 +135,8 @@ def parts_of(source: object, memory: int | str, seed: int) -> Parts | None:
             f"The rows of {name} take {megabytes(largest)}, and half of the memory is {megabytes(most // 2)}.",
             f"Allow more: {setting('memory', f'{2 * largest // 10**6 + 1}MB')}; or divide its series into more files.",
         )
-    return Parts(str(where), files, sizes, most)
+    _check_columns(dict(zip(files, abouts, strict=True)))
+    return Parts(str(where), files, sizes, tuple(map(os.path.getsize, files)), most)
 
 
 def parts_again(record: Mapping[str, Any] | None, seed: int) -> Parts | None:
@@ -132,20 +162,19 @@ def with_parts(settings: Settings) -> Settings:
     Raises:
         ConfigError: If they ask for what needs all rows at once.
     """
-    data, training = settings.data, settings.training
+    data = settings.data
     by_time = [name for name in ("validation_from", "test_from") if getattr(data, name) is not None]
     refused = {
         "split": data.split == "time",
         **dict.fromkeys(by_time, True),
-        "refit": training.refit,
         "stateful": settings.network.stateful,
         "known_forecasts": settings.read.known_forecasts is not None,
         "issued_at": settings.read.issued_at is not None,
     }
     if asked := next((name for name, is_refused in refused.items() if is_refused), None):
         raise ConfigError(
-            f"{setting('memory')} divides each series by its own rows, and learns from windows in any order: "
-            f"{setting(asked)} does not go with it.",
+            f"{setting('memory')} divides each series by its own rows, reads many files, and learns from windows in "
+            f"any order: {setting(asked)} does not go with it.",
             f"Leave {setting(asked)} out.",
         )
     return settings.model_copy(update={"data": data.model_copy(update={"split": "series"})})
@@ -160,11 +189,32 @@ def _bytes_of(size: int | str) -> int:
     return int(float(found[1]) * unit)
 
 
-def _size_of(path: str) -> int:
+def _about(path: str) -> pyarrow.parquet.FileMetaData:
     try:
-        about = pyarrow.parquet.read_metadata(path)
+        return pyarrow.parquet.read_metadata(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(
-            f"{os.path.basename(path)} is no Parquet file: {error}.", "Leave it out of the folder."
+            f"{os.path.basename(path)} is no Parquet file: {str(error).rstrip('.')}.",
+            "Write it again, or move it away.",
         ) from None
-    return int(about.num_rows) * (_BYTES_OF_ROW + _BYTES_OF_COLUMN * int(about.num_columns))
+
+
+def _check_columns(abouts: Mapping[str, pyarrow.parquet.FileMetaData]) -> None:
+    """Check that all files have the same columns, before hours are spent on the others."""
+    columns = {
+        path: frozenset(name for name in about.schema.names if not name.startswith(_INDEX))
+        for path, about in abouts.items()
+    }
+    usual = Counter(columns.values()).most_common(1)[0][0]
+    for path, names in sorted(columns.items()):
+        if names != usual:
+            what = " and ".join(
+                f"{verb} {listed([*map(quote, sorted(some))], _NAMED)}"
+                for verb, some in (("lacks", usual - names), ("has besides", names - usual))
+                if some
+            )
+            others = sum(others == usual for others in columns.values())
+            raise DataError(
+                f"{os.path.basename(path)} {what}, unlike {others:,} of the {len(columns):,} files.",
+                f"Write it again with the columns {listed([*map(quote, sorted(usual))], 2 * _NAMED)}, or move it away.",
+            )

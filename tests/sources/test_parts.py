@@ -79,7 +79,31 @@ def test_other_sources_have_no_parts(folder: Path, tmp_path: Path) -> None:
         parts_of(tmp_path, "1MB", 0)
 
 
-@pytest.mark.parametrize("asked", [{"split": "time"}, {"test_from": "2024-03-01"}, {"refit": True}])
+def test_files_of_other_columns_are_refused_before_any_is_read(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    rows = pd.read_parquet(tmp_path / "4.parquet")
+    rows.set_index(rows.index[::-1]).to_parquet(tmp_path / "4.parquet")  # with a column for an index without a name
+    assert parts_of(tmp_path, 6 * SIZE, 0) is not None
+    rows.rename(columns={"y": "sold"}).to_parquet(tmp_path / "4.parquet")
+    with pytest.raises(DataError, match=r"4\.parquet lacks 'y' and has besides 'sold', unlike 9 of the 10 files"):
+        parts_of(tmp_path, 6 * SIZE, 0)
+
+
+def test_a_file_that_changes_meanwhile_is_named_and_one_without_rows_passed_over(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    pd.read_parquet(tmp_path / "1.parquet").iloc[:0].to_parquet(tmp_path / "none.parquet", index=False)
+    parts = parts_of(tmp_path, 6 * SIZE, 0)
+    assert parts is not None
+    assert len(parts.files) == 10
+    parts.check_unchanged(parts.files)
+    (tmp_path / "4.parquet").write_bytes(b"less")
+    with pytest.raises(DataError, match=r"4\.parquet has changed while .* was read in parts"):
+        parts.check_unchanged(parts.files)
+
+
+@pytest.mark.parametrize("asked", [{"split": "time"}, {"test_from": "2024-03-01"}, {"known_forecasts": "f.csv"}])
 def test_what_needs_all_rows_at_once_is_refused(asked: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=f"{next(iter(asked))} does not go with it"):
         with_parts(forecast.configure(asked))

@@ -53,6 +53,6 @@ def command(
         apart = metrics.get("not_trained_on", {})
         if "models" in apart:
             say(f"series that it was not trained on: {apart['verdict']}", strong=True)
-            n_scored = len(apart.get("by_series", [""])) // len(found.config.data.target)
+            n_scored = apart.get("n_series", len(apart.get("by_series", [""]))) // len(found.config.data.target)
             print_scores(apart, f"not trained on: {apart['n_windows']:,} windows of {n_scored:,} series")
     demand_skill(requirements, metrics)

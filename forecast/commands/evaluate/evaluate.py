@@ -15,6 +15,7 @@ from forecast.commands.progress import shown_by_default
 from forecast.data.panel import Panel
 from forecast.data.prepare import encode
 from forecast.data.split import at_or_after
+from forecast.errors import ConfigError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import Model, forecasters, forecasts_alone, load_models
@@ -54,7 +55,7 @@ def evaluate(
         progress: Receives notes, warnings and progress.
 
     Raises:
-        ConfigError: If a stream is to be scored of a run whose networks carry no state.
+        ConfigError: If a stream is to be scored of a run whose networks carry no state, or parts of one of one series.
         DataError: If no window of the new rows lies after the rows that the run was fitted to.
     """
     progress = progress or shown_by_default()
@@ -67,6 +68,11 @@ def evaluate(
         check_states(run)
     models = load_models(run)
     if memory is not None and source is not None and (parts := parts_of(source, memory, run.config.training.seed)):
+        if run.n_series == 1:
+            raise ConfigError(
+                f"{run.name} was trained on one series, and which of the files holds it, is not known.",
+                f"Leave {setting('memory')} out, and give a file.",
+            )
         kinds = pool_parts(parts, partial(_score_files, run, models), progress)
     else:
         panel = new_panel(run, training_panel(run) if source is None else source, progress)

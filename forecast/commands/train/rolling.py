@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from forecast.commands.pooling import check_whole
+from forecast.commands.train.part_rows import rows_of_files
 from forecast.config import Config
 from forecast.data.panel import Floats
-from forecast.data.prepare import Prepared, Rows, arrange, encode, lay_out, windows_of
+from forecast.data.prepare import Prepared, Rows, windows_of
 from forecast.data.scaling import Scaler
-from forecast.data.split import TRAIN, split_by_series
-from forecast.data.unseen import with_unseen_series
+from forecast.data.split import TRAIN
 from forecast.data.windows import Ints
-from forecast.data.words import as_decided
 from forecast.errors import ConfigError, DataError, setting
 from forecast.sources.parts import Parts
-from forecast.sources.read import read
 from forecast.training.sampling import WindowOrder
 from forecast.training.trainer import Fit
 
@@ -37,10 +36,20 @@ class RollingWindows:
         scaler: That of the sample; other series are scaled by their own training rows, as new ones are later.
         batch_size: Windows of a step.
         steps_per_epoch: Steps of an epoch.
+        of_all_rows: Whether they are of all rows, and not of the training spans alone.
     """
 
-    def __init__(self, parts: Parts, config: Config, scaler: Scaler, batch_size: int, steps_per_epoch: int) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        config: Config,
+        scaler: Scaler,
+        batch_size: int,
+        steps_per_epoch: int,
+        of_all_rows: bool = False,
+    ) -> None:
         self._parts, self._config, self._scaler, self._batch_size = parts, config, scaler, batch_size
+        self._of_all_rows = of_all_rows
         self._steps = max(_FEWEST_STEPS, steps_per_epoch // len(parts.sets))
         self._held: tuple[int, Rows, WindowOrder] | None = None
 
@@ -57,14 +66,12 @@ class RollingWindows:
         return rows, np.resize(order.starts(passes * self._steps + within), self._batch_size)
 
     def _read(self, which: int) -> tuple[Rows, WindowOrder]:
-        """The rows of a set, and the order of the windows in the training spans of its series."""
+        """The rows of a set, and the order of the windows that are learned from."""
         files, data = sorted(self._parts.sets[which]), self._config.data
-        arranged = arrange(as_decided(read([*files], self._config.read), self._config.read), data)
-        split = split_by_series(arranged, data)
-        arranged = lay_out(arranged, data)
-        is_training = split.part_of(arranged) == TRAIN
-        rows = encode(arranged, data, with_unseen_series(self._scaler, arranged, is_training, data))
-        windows = windows_of(rows, is_training, data)
+        self._parts.check_unchanged(files)
+        rows, part = rows_of_files(files, self._config, self._scaler, (TRAIN,))
+        check_whole(self._scaler.series_ids, self._parts.sample, rows.panel.series_ids, files)
+        windows = windows_of(rows, (part == TRAIN) | self._of_all_rows, data)
         if not len(windows):
             raise DataError(f"There is no window to learn from in {', '.join(files)}.", "Leave short series out.")
         return rows, WindowOrder(windows.starts, self._batch_size, self._config.training.seed + which)
@@ -86,7 +93,8 @@ class RollingFit(Fit):
                 f"Take another: {setting('loss', 'mae')}",
             )
         scaler, weights = prepared.scaler, self._series_weights
-        self._windows = RollingWindows(parts, prepared.config, scaler, self.order.batch_size, self.steps_per_epoch)
+        sizes, of_all_rows = (self.order.batch_size, self.steps_per_epoch), self.validation is None  # to refit
+        self._windows = RollingWindows(parts, prepared.config, scaler, *sizes, of_all_rows)
         # Series beside the sample are one more series: of middling weight, and of middling scale where an error is told
         # in units, which no weight is learned by.
         self._scaler = replace(scaler, mean=_with_median(scaler.mean), scale=_with_median(scaler.scale))

@@ -24,6 +24,7 @@ from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
+from forecast.commands.train.part_rows import check_sample, score_all
 from forecast.commands.train.portfolio import describe_members, refit
 from forecast.commands.train.tracking import tracked
 from forecast.config import Config, Settings
@@ -108,6 +109,8 @@ def train(
     if panel is None:
         panel = read(source, settings.read)
         report_notes(panel, progress)
+        if parts is not None:
+            check_sample(parts, panel, settings.read)
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
@@ -288,8 +291,10 @@ def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
     except StopRequested as stop:
         stop.and_advise(f"Continue with: {writer.resume_command}")
         raise
-    except ForecastError:
+    except ForecastError as error:
         writer.discard_untrained()
+        if isinstance(error, DataError) and writer.is_unfinished:  # of a file that is read while it learns
+            error.and_advise(f"Then continue with: {writer.resume_command}")
         raise
 
 
@@ -340,6 +345,8 @@ def _train_run(
         if seemed := hindsight_in_words(evaluation.metrics, networks["model"].name):
             progress.note(seemed)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
+    if parts is not None:  # figures by series stay those of the sample
+        evaluation.metrics.update(score_all(parts, prepared, scored, intervals, naive_error, progress))
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"{TEST_FORECASTS}: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
     model = networks["model"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def update(
     Raises:
         DataError: If the rows cannot be read, or are too few.
         MachineError: If the run is being trained or updated.
-        ConfigError: If a margin is given that is no share.
+        ConfigError: If a margin is given that is no share, or the run was trained on more rows than memory holds.
     """
     progress = progress or shown_by_default()
     if margin is not None and not 0 <= margin < 1:
@@ -114,6 +115,7 @@ def update(
     with locked(RunWriter(home.parent, home.name).lock, f"The run {home.name}"):
         _put_finished_in_place(home, progress)
         before = find(home.resolve())
+        _refuse_parts(before)
         panel, again = old_and_new_rows(before, source, fetch, progress)
         n_new = int((panel.times > np.datetime64(before.data["last"])).sum())
         scored, alarms = score_and_watch(before, arranged_for(before, panel, progress), progress)
@@ -126,6 +128,22 @@ def update(
             return replace(done, why="not trained: no row is new")
         changed = min((alarm.began.astype("datetime64[us]") for alarm in alarms), default=changed_since(before))
         return _train(Continuation(before, margin, force, changed), done, panel, again, progress, draw, command)
+
+
+def _refuse_parts(run: Run) -> None:
+    """Refuse a run whose rows do not fit in memory, of which a version would learn from a sample alone."""
+    if (parts := run.manifest.get("parts")) is None:
+        return
+    memory = f"{parts['memory']}B"
+    shell = f"forecast train {shlex.quote(parts['folder'])} --memory {memory} --run {run.home.name}"
+    again = phrase(
+        f"{(run.manifest['command'] or shell).removesuffix(' --overwrite')} --overwrite",
+        f"forecast.train({parts['folder']!r}, memory={memory!r}, run={run.home.name!r}, overwrite=True)",
+    )
+    raise ConfigError(
+        f"{run.name} was trained in parts on more rows than memory holds, and an update holds all rows at once.",
+        f"Train it again when files have grown: {again}",
+    )
 
 
 def _train(

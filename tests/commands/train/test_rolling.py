@@ -14,7 +14,8 @@ from forecast import Run, Settings
 from forecast.commands.pooling import Scored, pool_parts
 from forecast.commands.train.rolling import RollingWindows
 from forecast.data.prepare import Rows
-from forecast.errors import DataError, RunError
+from forecast.errors import ConfigError, DataError, RunError
+from forecast.plots.footnotes import footnotes
 from forecast.progress import NullProgress, StopRequested, Training
 from forecast.runs.find import find
 from forecast.sources.parts import Parts, parts_of
@@ -127,6 +128,28 @@ def test_scores_of_parts_are_those_of_all_rows_at_once(run: Run, folder: Path) -
     assert pooled["verdict"] == whole["verdict"]
 
 
+def test_the_scores_of_a_run_are_those_of_all_files(run: Run, folder: Path) -> None:
+    pooled = forecast.evaluate(run, folder, memory=MEMORY)
+    assert run.metrics["verdict"] == pooled["verdict"]
+    assert (run.metrics["n_windows"], run.metrics["n_files"]) == (pooled["n_windows"], 12)
+    for name, scores in pooled["models"].items():
+        assert run.metrics["models"][name]["mase"] == pytest.approx(scores["mase"], rel=1e-5)
+    assert {name[:3] for name in run.metrics["by_series"]} == set(run.data["series_ids"])  # of the sample
+    assert "Figures are of 24 series in 12 files; those by series, and plots, of the 4 of the sample." in footnotes(
+        run.metrics
+    )
+
+
+def test_series_without_a_scale_are_no_perfect_forecasts(run: Run, folder: Path, tmp_path: Path) -> None:
+    for path in sorted(folder.iterdir())[:5]:
+        rows = pd.read_parquet(path).assign(unique_id=lambda known: "new " + known["unique_id"])
+        still = rows.groupby("unique_id").cumcount() < 0.8 * len(rows) / 2
+        rows.assign(y=rows["y"].where(~still, 5.0)).to_parquet(tmp_path / path.name, index=False)
+    found = forecast.evaluate(run, tmp_path, memory=MEMORY)
+    assert found["skill"]["persistence"] is None
+    assert found["verdict"].startswith("No skill can be measured: values 12 steps apart never differ")
+
+
 def test_files_that_cannot_be_scored_are_named(parts: Parts) -> None:
     def refuse(files: list[str]) -> dict[str, Scored]:
         raise DataError("There is no such column.", "Give more rows.")
@@ -135,8 +158,40 @@ def test_files_that_cannot_be_scored_are_named(parts: Parts) -> None:
         pool_parts(parts, refuse, NullProgress())
     with pytest.raises(DataError, match="No file has a window to score"):
         pool_parts(parts, lambda files: {"": Scored(tuple(files), 1, None)}, NullProgress())
-    with pytest.raises(DataError, match="The series a is in .* and in .*: memory needs each series whole, in one file"):
+    with pytest.raises(DataError, match=r"The series 'a' is in .* memory needs each series whole, in one file"):
         pool_parts(parts, lambda _: {"": Scored(("a",), 1, None)}, NullProgress())
+
+
+def test_what_is_trained_again_learns_from_all_rows(run: Run, parts: Parts) -> None:
+    windows = RollingWindows(parts, run.config, run.scaler, 32, 1, of_all_rows=True)
+    last = {}
+    for step in range(25):  # of one set
+        rows, starts = windows.at(step)
+        for series, start in zip(rows.series[starts], starts, strict=True):
+            last[series] = max(last.get(series, 0), start + run.config.data.lookback + run.config.data.horizon)
+    assert last == {series: rows.panel.rows(series).stop for series in range(rows.panel.n_series)}
+
+
+def test_a_sample_that_tells_nothing_of_the_other_files_is_refused(
+    folder: Path, settings: Settings, tmp_path: Path
+) -> None:
+    rows = pd.concat([pd.read_parquet(path) for path in sorted(folder.iterdir())[:2]])
+    for month, part in rows.groupby(rows["ds"].dt.month):
+        (tmp_path / "months").mkdir(exist_ok=True)
+        part.to_parquet(tmp_path / "months" / f"{month}.parquet", index=False)
+    with pytest.raises(DataError, match=r"The series '00a' is in \d.parquet, and in \d.parquet: memory needs each"):
+        forecast.train(tmp_path / "months", settings, runs_dir=tmp_path, memory=2 * 124 * 170)
+    for name, part in rows.groupby("unique_id"):
+        (tmp_path / "series").mkdir(exist_ok=True)
+        part.to_parquet(tmp_path / "series" / f"{name}.parquet", index=False)
+    with pytest.raises(DataError, match=r"Half of the memory holds one series, and all is chosen by what it holds"):
+        forecast.train(tmp_path / "series", settings, runs_dir=tmp_path, memory=2 * 150 * 170)
+
+
+def test_a_run_of_parts_is_not_updated_by_its_sample(run: Run) -> None:
+    with pytest.raises(ConfigError, match=r"trained in parts on more rows than memory holds") as refused:
+        forecast.update(run)
+    assert f"memory='{MEMORY}B', run='whole', overwrite=True" in str(refused.value)
 
 
 class _Stops(NullProgress):
