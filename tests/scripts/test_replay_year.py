@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import replay_year
-from replay_year import Year, replay, table
+from replay_year import Year, changed, replay, table, table_of_months
 
 
 def record(arm: str, week: int, mae: float, seconds: float | None, version: int = 1) -> dict[str, object]:
@@ -26,6 +26,24 @@ def test_the_table_compares_the_weeks_that_all_have() -> None:
     assert fresh == "| fresh | 2 | +0.0% | 80.0% | 20.0 | 1.00 | 2 | 0 |"
     assert continued == "| continued | 2.1 | +5.0% | 80.0% | 4.0 | 0.20 | 2 | 0 |"
     assert naive == "last value: 4; 2 weeks"
+
+
+def test_columns_change_at_once_or_by_and_by() -> None:
+    days = pd.date_range("2024-01-01", periods=8, freq="D")
+    panel = replay_year.forecast.read(pd.DataFrame({"ds": days, "y": 10.0, "x": 3.0}))
+    later = changed(panel, days[2].to_datetime64(), ["y:1:2:4", "x:1.8:32"])
+    y, x = (later.values[:, panel.columns.index(name)].tolist() for name in "yx")
+    assert y == [10, 10, 10, 10.5, 11, 11.5, 12, 12]
+    assert x == pytest.approx([3, 3, *[37.4] * 6])
+
+
+def test_the_table_of_a_change_has_a_column_for_every_four_weeks() -> None:
+    records = [record(arm, week, 2.0 + week, None) for week in range(5) for arm in replay_year.ARMS]
+    records[8]["alarms"] = 1
+    head, _, never, *_, naive = table_of_months(records).splitlines()
+    assert head == "| MAE in weeks | 1–4 | 5–5 |"
+    assert never == "| never | 3.5 | 6 |"
+    assert naive == "first alarm: after 2 weeks"
 
 
 def test_what_was_kept_is_not_done_again(
