@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -20,9 +21,11 @@ import engine_tasks
 from engine_tasks import die, environment, refuse_three, square
 from forecast import NullProgress, Run
 from forecast.commands.predict.files import forecast_files
+from forecast.commands.tune.search import Budget, work
 from forecast.engines import engine
 from forecast.engines.tasks import ONE_CORE
 from forecast.errors import DataError
+from slow_search import slow_search
 
 pytest.importorskip("ray")
 
@@ -111,6 +114,40 @@ def test_a_node_and_then_the_head_are_lost_in_the_middle(
             shutil.rmtree(tmp_path / "out")
     subprocess.run([*call("local"), "--workers", "2"], check=True, timeout=200)
     assert written(tmp_path / "out") == written(tmp_path / "here")
+
+
+@pytest.mark.thorough
+def test_a_node_is_lost_in_the_middle_of_a_search(
+    monthly_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trial that it worked on is ended elsewhere; none is doubled, and none is left running."""
+    pytest.importorskip("optuna")
+    modules = [str(Path(engine_tasks.__file__).parent), str(Path(__file__).parents[2])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(modules))
+    search, cluster = slow_search(monthly_csv, tmp_path / "study", f"sqlite:///{tmp_path}/studies.db"), start_cluster()
+
+    def numbers(state: str) -> list[int]:
+        return [trial.number for trial in search.store.trials() if trial.state.name == state]
+
+    def lose_a_node() -> None:
+        while len(found := numbers("RUNNING")) < 2:
+            time.sleep(0.1)
+        running.extend(found)
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+
+    running: list[int] = []
+    loser = threading.Thread(target=lose_a_node)
+    try:
+        with engine("ray", address=cluster.address) as by:
+            loser.start()
+            work(search, Budget(6), by, NullProgress())
+        loser.join()
+    finally:
+        cluster.shutdown()
+    assert len(running) == 2
+    assert sorted(numbers("COMPLETE") + numbers("PRUNED")) == [0, 1, 2, 3, 4, 5]
+    assert len(search.store.trials()) == 6
+    assert not list((tmp_path / "study/trials").iterdir())
 
 
 def test_the_page_of_a_cluster_is_what_ray_takes() -> None:
