@@ -1,6 +1,7 @@
 """What ten million rows cost on one machine: seconds and memory of each stage, and whether they grow with the rows.
 
     python scripts/benchmark_scale.py [--rows 100000 1000000 10000000] [--formats csv parquet]
+    python scripts/benchmark_scale.py --beside-pyarrow 3
 
 A simulated series of minutes, with four columns and a few missing values, is written to a file. A process of its own
 reads and checks it, prepares its windows, trains one epoch on a sample of them, makes the newest forecast, and scores
@@ -8,6 +9,9 @@ the test span. Memory is the most that the process holds during a stage, above w
 TensorFlow take by themselves: what it held when a small table had gone through all stages. It needs Linux. Two bars are
 judged on the largest number of rows: no stage holds more than three times the array of the values in float64, and no
 row costs more than half as much again as one of a tenth as many.
+
+``--beside-pyarrow`` instead reads the largest CSV so many times in turns with pyarrow's own reader (times and numbers,
+no checks), in one process: seconds, processor seconds, and their ratios.
 """
 
 from __future__ import annotations
@@ -140,6 +144,32 @@ def measured(rows: Sequence[int], formats: Sequence[str]) -> list[Record]:
     return records
 
 
+def beside_pyarrow(n_rows: int, turns: int) -> str:
+    """What reading a CSV with all checks takes beside pyarrow's own reader, in Markdown, a row for each turn."""
+    lines: list[Sequence[object]] = [["turn", "pyarrow", "with all checks", "ratio", "ratio of processor time"]]
+    with tempfile.TemporaryDirectory() as place:
+        small, path = Path(place) / "small.csv", Path(place) / "table.csv"
+        write_simulated(small, _SMALL)
+        write_simulated(path, n_rows)
+        readers = (pa.csv.read_csv, _read)
+        for read in readers:
+            read(small)  # what is imported and started once
+        for turn in range(1, turns + 1):
+            (theirs, their_cpu), (ours, our_cpu) = (_seconds(read, path) for read in readers)
+            shown = (
+                f"{wall:.1f} s ({cpu:.1f} of processor time)" for wall, cpu in ((theirs, their_cpu), (ours, our_cpu))
+            )
+            lines.append([turn, *shown, f"{ours / theirs:.2f}", f"{our_cpu / their_cpu:.2f}"])
+    return markdown(lines)
+
+
+def _seconds(read: Callable[[Path], Any], path: Path) -> tuple[float, float]:
+    """Seconds, and processor seconds of all threads, until a path is read."""
+    begun, used = time.perf_counter(), time.process_time()
+    read(path)
+    return time.perf_counter() - begun, time.process_time() - used
+
+
 def table(records: Sequence[Record]) -> str:
     """The table in Markdown; on the largest number of rows, whether each stage keeps to the bars."""
     most = max(figure_of(record, "rows") for record in records)
@@ -170,7 +200,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
     parser.add_argument("--formats", nargs="+", choices=("csv", "parquet"), default=["csv", "parquet"])
+    parser.add_argument("--beside-pyarrow", type=int, metavar="TURNS", default=0)
     given = parser.parse_args()
+    if given.beside_pyarrow:
+        print(beside_pyarrow(max(given.rows), given.beside_pyarrow))
+        return
     print(table(measured(given.rows, given.formats)))
 
 

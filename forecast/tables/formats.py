@@ -53,27 +53,30 @@ class Chunk:
         source: The text.
         header: The line of its names.
         rows: The lines of this chunk.
-        lines: Their numbers, [R].
-        dialect: How they are written, below the lines that are left out.
+        dialect: How they are written.
     """
 
     source: Input
     header: bytes
     rows: bytes
-    lines: range
     dialect: Dialect
 
+    def count_lines(self) -> int:
+        """R, how many lines it has."""
+        return self.rows.count(b"\n") + (not self.rows.endswith(b"\n"))
+
     def table(self) -> Table:
-        """Its cells, as text.
+        """Its cells, as text; lines are numbered as those of the first chunk, as errors are told by the whole text.
 
         Raises:
             DataError: If they are no table, or a row is no line of its own.
         """
         content = replace(self.source, content=self.header + self.rows)
-        table = read_text(decode(content, self.dialect.encoding), self.dialect)
-        if not len(without_empty_rows(table)) == len(table) == len(self.lines):
+        table = read_text(decode(content, self.dialect.encoding), replace(self.dialect, skip_rows=0))
+        if not len(without_empty_rows(table)) == len(table) == self.count_lines():
             raise DataError("A row is no line of its own, so the text must be read in one piece.")
-        return replace(table, source=self.source, lines=self.lines)
+        first = self.dialect.skip_rows + 2
+        return replace(table, source=self.source, lines=range(first, first + len(table)))
 
 
 Reader = Callable[[Input, Dialect, bool], Iterator[Table | Chunk]]
@@ -142,12 +145,10 @@ def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Itera
         size = os.fstat(stream.fileno()).st_size if source.content is None else len(source.content)
         for _ in range(dialect.skip_rows):
             stream.readline(_LONGEST_LINE)
-        header, line = stream.readline(_LONGEST_LINE), dialect.skip_rows + 2
-        below, is_first = replace(dialect, skip_rows=0), True
+        header, is_first = stream.readline(_LONGEST_LINE), True
         while rows := stream.read(CHUNK):
             rows += stream.readline(_LONGEST_LINE)
-            n_lines = rows.count(b"\n") + (not rows.endswith(b"\n"))
-            chunk = Chunk(source, header, rows, range(line, line + n_lines), below)
+            chunk = Chunk(source, header, rows, dialect)
             if is_first:
                 table, is_first = chunk.table(), False
                 bytes_of_row, most_rows = 8 * (len(table.names) - 1) + _BYTES_OF_ROW, size // len(table.names)
@@ -156,7 +157,6 @@ def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Itera
                 yield table
             else:
                 yield chunk
-            line += n_lines
         if source.content is None and os.fstat(stream.fileno()).st_size != size:
             raise DataError("The file grew while it was read, so its end must be looked at.")
 

@@ -18,6 +18,7 @@ import pyarrow.csv
 from forecast.tables.calendar import FAR
 from forecast.tables.columns import Measurements
 from forecast.tables.find_times import names_a_time
+from forecast.tables.formats import Chunk
 from forecast.tables.input import Dialect
 from forecast.tables.notation import parse_numbers
 from forecast.tables.numbers import points_group
@@ -49,24 +50,20 @@ class PlainText:
     form: str
     fractions: tuple[bool, ...]
 
-    def read(self, rows: bytes, n_rows: int) -> tuple[Times, Floats] | None:
-        """The times [R] and numbers [R, C] of a further chunk; None where a cell takes a closer look.
-
-        Args:
-            rows: The lines.
-            n_rows: Their number, R.
-        """
+    def read(self, chunk: Chunk) -> tuple[Times, Floats] | None:
+        """The times [R] and numbers [R, C] of a further chunk; None where a cell takes a closer look."""
         kinds = {str(i): pa.float64() if is_certain else pa.string() for i, is_certain in enumerate(self.fractions)}
         try:
             cells = pa.csv.read_csv(
-                pa.py_buffer(rows),
+                pa.py_buffer(chunk.rows),
                 pa.csv.ReadOptions(column_names=list(kinds), use_threads=False),
                 pa.csv.ParseOptions(delimiter=self.delimiter, quote_char=False, ignore_empty_lines=False),
                 pa.csv.ConvertOptions(column_types=kinds, null_values=[""], strings_can_be_null=False),
             ).combine_chunks()
         except pa.ArrowInvalid:
             return None
-        if cells.num_rows != n_rows:
+        n_rows = cells.num_rows
+        if b"\r" in chunk.rows and n_rows != chunk.count_lines():  # to Arrow it ends a line, too
             return None
         columns = [column.chunk(0) for column in cells.columns]
         times = read_iso(columns.pop(self.time), self.form)

@@ -101,14 +101,10 @@ def _columns_of_part(part: Table | Chunk, dialect: Dialect, plain: tuple[Columns
         return columns_of(part, dialect)
     if plain is not None:
         first, written = plain
-        if (read := written.read(part.rows, len(part.lines))) is not None:
+        if (read := written.read(part)) is not None:
             times, values = read
-            table = replace(first.table, lines=part.lines)
             return replace(
-                first,
-                table=table,
-                time=replace(first.time, times=times),
-                measured=replace(first.measured, values=values),
+                first, time=replace(first.time, times=times), measured=replace(first.measured, values=values)
             )
     return columns_of(part.table(), dialect)
 

@@ -66,9 +66,9 @@ def is_alike(path: Path, monkeypatch: pytest.MonkeyPatch, options: ReadOptions |
     n_plain = 0
     parse = plain.PlainText.read
 
-    def counted(self: plain.PlainText, rows: bytes, n_rows: int) -> object:
+    def counted(self: plain.PlainText, chunk: formats.Chunk) -> object:
         nonlocal n_plain
-        found = parse(self, rows, n_rows)
+        found = parse(self, chunk)
         n_plain += found is not None
         return found
 
