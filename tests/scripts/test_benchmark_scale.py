@@ -51,3 +51,9 @@ def test_every_stage_is_measured(tmp_path: Path) -> None:
         "score",
     ]
     assert all(record["seconds"] > 0 for record in records)
+
+
+def test_reading_is_measured_beside_pyarrow() -> None:
+    head, _, line = benchmark.beside_pyarrow(3000, 1).splitlines()
+    assert head.count("|") == line.count("|")
+    assert float(line.split("|")[-2]) > 0
