@@ -18,7 +18,7 @@ from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Ints, Windows, median
 from forecast.data.words import UNKNOWN
 from forecast.errors import ConfigError, RunError
-from forecast.models.backends.keras import KerasRuntime, gather, input_specs
+from forecast.models.backends.keras import Adam, KerasRuntime, gather, input_specs
 from forecast.models.backends.loops import is_worth_compiling
 from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.gradients import SplitNetwork, gradient_by_lag
@@ -96,7 +96,7 @@ class Fit:
         self.last_epoch = config.epochs if epochs is None else epochs
         self.validation = prepared.validation.subsample(_VALIDATION_WINDOWS) if epochs is None else None
         self.state = TrainingState(finished=self.last_epoch == 0)
-        self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
+        self.optimizer = Adam(config.learning_rate, global_clipnorm=config.clip_norm)
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
         self.best: list[NDArray[Any]] = [variable.numpy() for variable in network.trainable_variables]
@@ -207,8 +207,9 @@ class Fit:
         variables = self.network.trainable_variables
         self.optimizer.learning_rate.assign(rate)
         self.optimizer.apply(tape.gradient(penalised, variables), variables)
+        new = 1 - momentum
         for average, variable in zip(self.averages, variables, strict=True):
-            average.assign(momentum * average + (1 - momentum) * variable)
+            average.assign(momentum * average + new * variable.value)
         return tf.stack([loss, self._mae_in_units(y_true, median(y_pred), inputs["series"])])
 
     def _loss(self, y_true: Any, y_pred: Any, series: Any) -> Any:
@@ -281,15 +282,17 @@ class Fit:
         n = self.shape.targets
         scale = tf.gather(tf.constant(self._scaler.scale[:, None, :n], tf.float32), series)
         mean = tf.gather(tf.constant(self._scaler.mean[:, None, :n], tf.float32), series)
-        logged = tf.constant(self._scaler.logged[:n])
+        logged = self._scaler.logged[:n]
 
         def exponential(scaled: Any) -> Any:
             return tf.exp(tf.where(logged, scaled * scale + mean, 0.0))
 
         # The mean cancels where nothing is logged; adding it would drown a small spread in float32.
         seen = self._seen(y_true, y_pred)
-        linear = (seen - y_pred) * scale
-        return self._mean(tf.abs(tf.where(logged, exponential(seen) - exponential(y_pred), linear)), y_true)
+        error = (seen - y_pred) * scale
+        if logged.any():
+            error = tf.where(logged, exponential(seen) - exponential(y_pred), error)
+        return self._mean(tf.abs(error), y_true)
 
     def _end_epoch(self) -> None:
         state = self.state

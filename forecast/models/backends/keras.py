@@ -321,6 +321,31 @@ class Lookup(keras.layers.Layer):  # type: ignore[misc]
         return ops.take(self.table, ops.cast(numbers, "int32"), axis=0)
 
 
+class Adam(keras.optimizers.Adam):  # type: ignore[misc]
+    """Keras's Adam, to the bit, in half as many operations for each weight, which are traced one by one.
+
+    TensorFlow has it in one operation, which takes 1 - 0.9 for another number.
+    """
+
+    def apply(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        """Clip the gradients, and let the variables take a step."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        rate = self.learning_rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
+        self._numbers = rate, *map(tf.constant, (1 - self.beta_1, 1 - self.beta_2, self.epsilon))
+        super().apply(gradients, variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Let a variable take a step; but for the rows of a table, where Keras counts each row that is asked for."""
+        if isinstance(gradient, tf.IndexedSlices):
+            return super().update_step(gradient, variable, learning_rate)
+        rate, new_in_first, new_in_second, epsilon = self._numbers
+        number = self._get_variable_index(variable)
+        first, second = self._momentums[number].value, self._velocities[number].value
+        m = first.assign_add((gradient - first) * new_in_first)
+        v = second.assign_add((tf.square(gradient) - second) * new_in_second)
+        variable.assign_sub(m * rate / (tf.sqrt(v) + epsilon))
+
+
 def weights_of(network: keras.Model) -> dict[str, NDArray[np.float32]]:
     """The trainable weights by layer and name, such as ``recurrent_1/kernel``."""
     return {name: variable.numpy() for name, variable in _variables(network).items()}

@@ -12,7 +12,7 @@ import pytest
 
 from forecast.config import NetworkConfig
 from forecast.errors import RunError
-from forecast.models.backends.keras import build_network, gather, leaves_cudnn, set_weights, weights_of
+from forecast.models.backends.keras import Adam, build_network, gather, leaves_cudnn, set_weights, weights_of
 from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.catalogue import MODELS, configure
 from forecast.models.cells import CELLS
@@ -327,3 +327,21 @@ def test_without_a_calendar_nothing_is_known_ahead() -> None:
     inputs, y_true = gather(ArrayRows(counted(10), np.zeros(10, int)), np.array([3]), shape)
     assert inputs["future"].shape == (1, 3, 0)
     assert y_true.numpy().tolist() == [counted(10)[7:10, :2].tolist()]
+
+
+def test_adam_takes_the_steps_of_keras_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    starts = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 7), (9,), (4, 2))]
+    gradients = [[rng.normal(size=start.shape).astype(np.float32) for start in starts] for _ in range(3)]
+    after = []
+    for kind in (keras.optimizers.Adam, Adam):
+        variables = [keras.Variable(start) for start in starts]
+        optimizer = kind(0.02, global_clipnorm=2.0)
+        optimizer.build(variables)
+        for *dense, table in gradients:
+            rows = tf.IndexedSlices(tf.constant(table[:3]), tf.constant([2, 0, 2]), tf.constant(table.shape))
+            optimizer.apply([*map(tf.constant, dense), rows], variables)
+        after.append([np.asarray(variable) for variable in (*variables, *optimizer.variables)])
+    for theirs, ours in zip(*after, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+    assert all((now != start).any() for now, start in zip(after[1], starts, strict=False))
