@@ -138,6 +138,7 @@ def quick(trained: Run) -> Callable[..., Result]:
 
     def run(*arguments: object, stdin: str | None = None) -> Result:
         where = {"FORECAST_RUNS": str(trained.path.parent)}
-        return CliRunner().invoke(build_program(), [str(argument) for argument in arguments], input=stdin, env=where)
+        words = [str(argument) for argument in arguments]
+        return CliRunner().invoke(build_program(words), words, input=stdin, env=where)
 
     return run

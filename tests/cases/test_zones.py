@@ -197,7 +197,7 @@ def test_every_entry_forecasts_the_hours_after_the_last_row(
     runs_dir = str(run.path.parent)
 
     def typed(*arguments: str) -> str:
-        result = CliRunner().invoke(build_program(), [*arguments, "--runs-dir", runs_dir, "--quiet"])
+        result = CliRunner().invoke(build_program(arguments), [*arguments, "--runs-dir", runs_dir, "--quiet"])
         assert result.exit_code == 0, result.output
         return result.stdout
 

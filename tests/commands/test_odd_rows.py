@@ -68,7 +68,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, plotless: None, tiny: Callabl
 
 def cli(run: Run, *arguments: str, stdin: str | None = None) -> Result:
     where = {"FORECAST_RUNS": str(run.path.parent)}
-    return CliRunner().invoke(build_program(), list(arguments), input=stdin, env=where)
+    return CliRunner().invoke(build_program(arguments), list(arguments), input=stdin, env=where)
 
 
 def by_entry(run: Run, rows: pd.DataFrame, path: Path) -> dict[str, pd.DataFrame]:

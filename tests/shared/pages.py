@@ -46,9 +46,10 @@ def run_command(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], allowed: tuple[int, ...] = (0,)
 ) -> str:
     """What a command prints; it must end with an allowed code, and print or write something."""
-    monkeypatch.setattr("sys.argv", shlex.split(command))
+    words = shlex.split(command)
+    monkeypatch.setattr("sys.argv", words)
     with pytest.raises(SystemExit) as ended:
-        build_program()(shlex.split(command)[1:])
+        build_program(words[1:])(words[1:])
     printed = capsys.readouterr()
     assert ended.value.code in allowed, f"{command}\n{printed.err}"
     assert printed.out or "-o " in command, f"{command} prints nothing"
