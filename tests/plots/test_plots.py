@@ -197,6 +197,14 @@ def test_training_marks_the_epoch_that_was_kept() -> None:
     assert axes.get_ylabel() == "mean absolute error (°C), logarithmic"
 
 
+def test_the_baselines_square_does_not_hide_the_marker_of_the_model() -> None:
+    figure = plot_training(
+        {"stacked-lstm": epochs([8, 2]), "rnn": epochs([8, 2])}, {"stacked-lstm": 2, "rnn": 2}, LABELS
+    )
+    model, baseline = (line for line in figure.axes[0].get_lines() if line.get_markersize() == 9)
+    assert model.get_zorder() > baseline.get_zorder()
+
+
 def test_training_marks_no_epoch_where_none_was_kept() -> None:
     figure = plot_training({"rnn": epochs([3, 2])}, {"rnn": 0}, LABELS)
     assert legend(figure) == ["vanilla RNN, validation (no epoch was kept)", "vanilla RNN, training"]
