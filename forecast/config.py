@@ -765,7 +765,8 @@ def _explained(error: ValidationError) -> ConfigError:
     for item in error.errors(include_url=False):
         where = [str(part) for part in item["loc"] if str(part) not in Settings.model_fields]
         name = next((part for part in where if part in option_fields()), ".".join(where))
-        message, limit = item["msg"].removeprefix("Value error, "), item["msg"].partition("Input should be ")[2]
+        message = re.sub(r"(a valid \w+), .*", r"\1", item["msg"].removeprefix("Value error, "))
+        limit = message.partition("Input should be ")[2]
         message = message.replace("Input should be", "must be").replace("Field required", "is missing")
         message = message.replace("Extra inputs are not permitted", "no such setting") + "."
         value = None if item["type"] in ("value_error", "missing") else item["input"]

@@ -130,7 +130,7 @@ def test_a_file_is_read_and_what_is_typed_wins(configured: Callable[..., Setting
         ("--cell lstn", "cell: the model segment-lstm is made of lstm cells. Received: 'lstn'"),
         ("--activation tan", "activation: must be 'tanh'"),
         ("--units 0", "units: must be greater than or equal to 1. Received: '0'"),
-        ("--units 8,many", "units: must be a valid integer"),
+        ("--units 8,many", "units: must be a valid integer. Received: 'many'"),
         ("--lookback 0", "lookback: must be greater than or equal to 1. Received: '0'"),
         ("--horizon -1", "horizon: must be greater than or equal to 1. Received: '-1'"),
         ("--test 1.5", "test: must be less than 1. Received: '1.5'"),
