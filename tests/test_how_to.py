@@ -49,12 +49,13 @@ def test_a_page_runs_in_a_fresh_process(page: str, tmp_path: Path, loopback: Loo
 
 @pytest.mark.usefixtures("two_steps")
 @pytest.mark.parametrize("page", TRAINING)
-def test_a_page_that_trains_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_trains_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     # Not in a process of its own, where the training would take ten times as long.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
-    monkeypatch.setattr("forecast.plots.page.to_svg", lambda figure: b"")
-    monkeypatch.setattr("forecast.plots.run_plots.to_png", lambda figure: b"")
+    request.getfixturevalue("unsaved" if re.search(r"run\.(plots|report)", PAGES[page]) else "no_plots")
     blocks = re.findall(r"^```(python|sh)\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
     names = {"__name__": "page"}
     with patch.dict(METRICS), patch.dict(PLOTS), patch.dict(CELLS), patch.dict(MODELS):
@@ -63,7 +64,8 @@ def test_a_page_that_trains_runs(page: str, tmp_path: Path, monkeypatch: pytest.
                 exec(compile(block, f"{page}.md", "exec"), names)
                 continue
             for command, mode, output in re.findall(r"^forecast (.*?) (>>?) (\S+)$", block, re.MULTILINE):
-                done = CliRunner().invoke(build_program(), shlex.split(command))
+                words = shlex.split(command)
+                done = CliRunner().invoke(build_program(words), words)
                 assert done.exit_code == 0, done.output
                 with Path(output).open("a" if mode == ">>" else "w") as file:
                     file.write(done.stdout)
