@@ -57,21 +57,6 @@ def goes_on_to(victim: Victim, folder: Path, uninterrupted: dict[str, bytes]) ->
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("part", range(4))
-def test_a_kill_at_any_call(
-    start: Path, tmp_path: Path, uninterrupted: dict[str, bytes], victim: Victim, part: int
-) -> None:
-    for number in range(part + 1, 1000, 4):
-        folder = Path(shutil.copytree(start, tmp_path / str(number)))
-        ended = victim.does("train", folder, number)
-        goes_on_to(victim, folder, uninterrupted)
-        if ended == 0:
-            return
-        assert ended == -signal.SIGKILL
-    pytest.fail("The training never went through.")
-
-
-@pytest.mark.thorough
 def test_a_kill_at_fifty_random_moments(
     start: Path, tmp_path: Path, uninterrupted: dict[str, bytes], victim: Victim
 ) -> None:
@@ -120,18 +105,28 @@ def test_an_update_that_is_killed_leaves_one_version_or_the_next(
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("task", ["train", "update"])
 @pytest.mark.parametrize("part", range(4))
-def test_a_kill_of_an_update_at_any_call(
-    start: Path, tmp_path: Path, updated: dict[str, bytes], victim: Victim, part: int
+def test_a_kill_at_any_call(
+    start: Path,
+    tmp_path: Path,
+    uninterrupted: dict[str, bytes],
+    updated: dict[str, bytes],
+    victim: Victim,
+    task: str,
+    part: int,
 ) -> None:
-    def again(folder: Path) -> None:
+    def update_again(folder: Path) -> None:
         assert victim.does("update", folder) == 0
 
     for number in range(part + 1, 1000, 4):
         folder = Path(shutil.copytree(start, tmp_path / str(number)))
-        ended = victim.does("update", folder, number)
-        updates_to(folder, updated, again)
+        ended = victim.does(task, folder, number)
+        if task == "train":
+            goes_on_to(victim, folder, uninterrupted)
+        else:
+            updates_to(folder, updated, update_again)
         if ended == 0:
             return
         assert ended == -signal.SIGKILL
-    pytest.fail("The update never went through.")
+    pytest.fail(f"The {task} never went through.")
