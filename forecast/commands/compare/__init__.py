@@ -27,7 +27,7 @@ from forecast.models.catalogue import COMPARED
 _NOT_COMPARED = ("model", "cell", "baseline", "time_limit", "members")
 
 EXAMPLES = (
-    "forecast compare mine.csv --target temperature --models lstm --seeds 2 --classical-seconds 2 --report compared.html",  # noqa: E501
+    "forecast compare mine.csv --target temperature --models lstm --seeds 2 --classical-seconds 1 --report compared.html",  # noqa: E501
 )
 
 
