@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,6 @@ from forecast.plots.figure import (
     FILE,
     GREY,
     MOST_MARKERS,
-    PHONE,
-    SCREEN,
     PageSize,
     PlotFigure,
     draw_curve,
@@ -135,7 +134,6 @@ def live_section(live: LiveScores) -> Section:
     """How a run has done since it went live, as a section of a page."""
     about, revised = sentences_of(live)
     first, *others = live_tables(live)
-    wide, narrow = (plot_live(live, size=size) for size in (SCREEN, PHONE))
     return Section(
         "Since it went live",
         [
@@ -144,7 +142,7 @@ def live_section(live: LiveScores) -> Section:
             *about,
             *(f"{sentence}." for sentence in revised),
         ],
-        pictures=[picture_of("Errors and intervals, by day", wide, narrow)],
+        pictures=[picture_of(partial(plot_live, live), "Errors and intervals, by day")],
         tables=[first],
         folded_tables=others,
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from forecast.plots.figure import DPI, PlotFigure, to_svg
+from forecast.plots.figure import DPI, PHONE, SCREEN, PlotFigure, to_svg
 from forecast.plots.tables import Lookup, Table
 
 _CURVE = re.compile(rb' d="[^"]*"')
@@ -112,9 +112,15 @@ def reproduction(
     )
 
 
-def picture_of(title: str, wide: PlotFigure, narrow: PlotFigure) -> Picture:
-    """A plot for the page, drawn for screens and again for phones, where the letters of the first are too small."""
-    return Picture(title, wide.note, _svg_image(wide), _svg_image(narrow))
+def picture_of(plot: Callable[..., PlotFigure], title: str = "") -> Picture:
+    """A plot for the page, drawn for screens and again for phones, where the letters of the first are too small.
+
+    Args:
+        plot: Draws it in the ``size`` that it is given.
+        title: What stands above it, if not the figure's own title.
+    """
+    wide, narrow = plot(size=SCREEN), plot(size=PHONE)
+    return Picture(title or wide.title, wide.note, _svg_image(wide), _svg_image(narrow))
 
 
 def _svg_image(figure: PlotFigure) -> Image:

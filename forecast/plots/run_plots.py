@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from forecast.plots.error_plots import (
     plot_reliability,
     plot_residuals,
 )
-from forecast.plots.figure import FILE, PageSize, PlotFigure, to_png
+from forecast.plots.figure import FILE, PlotFigure, to_png
 from forecast.plots.forecast_plots import plot_examples, plot_forecast, plot_test_span
 from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, on_axis, plotted_series
 from forecast.plots.selection import origin_spacing
@@ -53,8 +54,8 @@ class Plot:
         if unknown := set(self.needs) - {*OF_RUN, *OF_SERIES}:
             raise ValueError(f"A plot cannot need {unknown}. It can need {[*OF_RUN, *OF_SERIES]}.")
 
-    def figures(self, run: RunResults, size: PageSize) -> Iterator[tuple[PlottedSeries | None, PlotFigure]]:
-        """The figures of a run, each with its series and target; None for a figure that pools them."""
+    def of_run(self, run: RunResults) -> Iterator[tuple[PlottedSeries | None, Callable[..., PlotFigure]]]:
+        """What draws each figure of a run in a ``size``, with its series and target; None where it pools them."""
         by_series = any(name in OF_SERIES for name in self.needs)
         for series in run.plotted_series if by_series else [None]:
             arguments = [
@@ -62,7 +63,7 @@ class Plot:
                 for name in self.needs
             ]
             if all(argument is not None for argument in arguments):
-                yield series, self.function(*arguments, verdict=run.metrics["verdict"], size=size)
+                yield series, partial(self.function, *arguments, verdict=run.metrics["verdict"])
 
 
 def draw_files(run: RunResults) -> dict[str, bytes]:
@@ -79,8 +80,8 @@ def files_of(run: RunResults, name: str) -> dict[str, bytes]:
     """One plot of a run as PNG, for each of the series that it is drawn for, by file name."""
     plot = PLOTS[name]
     return {
-        f"{plot.number}-{name}{series.suffix if series else ''}.png": to_png(figure)
-        for series, figure in plot.figures(run, FILE)
+        f"{plot.number}-{name}{series.suffix if series else ''}.png": to_png(drawn(size=FILE))
+        for series, drawn in plot.of_run(run)
     }
 
 

@@ -13,7 +13,6 @@ from forecast.data.split import span_in_words
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.significance import SIGNIFICANT
 from forecast.evaluation.verdict import reference_name, rounded_share
-from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.findings import (
     clock_errors_in_words,
     hindsight_in_words,
@@ -76,13 +75,14 @@ def _pictures(run: RunResults, section: str) -> list[Picture]:
 
 def _pictures_of(run: RunResults, name: str) -> list[Picture]:
     """One plot on the page. Titles name the series only where there are several."""
-    pictures, plot = [], PLOTS[name]
-    for (series, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
-        title = f"{wide.title[:1].upper()}{wide.title[1:]}"
+    pictures = []
+    for series, plot in PLOTS[name].of_run(run):
+        picture = picture_of(plot)
+        title = f"{picture.title[:1].upper()}{picture.title[1:]}"
         if series is not None and len(run.plotted_series) > 1:
             why = f" ({series.chosen_for})" if series.chosen_for else ""
-            title = f"{printable(series.unique_id, 60)}{why}: {wide.title}"
-        pictures.append(picture_of(title, wide, narrow))
+            title = f"{printable(series.unique_id, 60)}{why}: {picture.title}"
+        pictures.append(replace(picture, title=title))
     return pictures
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from forecast.commands.compare.plot import plot_leaderboard
 from forecast.commands.compare.tables import leaderboard_tables
-from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.footnotes import points_not_scored
 from forecast.plots.page import Picture, Section, picture_of, render, reproduction
 from forecast.plots.style import printable
@@ -55,6 +55,5 @@ def leaderboard_section(summary: Mapping[str, Any]) -> Section:
 
 
 def _picture(summary: Mapping[str, Any]) -> Picture:
-    wide, narrow = (plot_leaderboard(summary, size=size) for size in (SCREEN, PHONE))
-    picture = picture_of("The error of every forecast", wide, narrow)
+    picture = picture_of(partial(plot_leaderboard, summary), "The error of every forecast")
     return replace(picture, note="An arrow marks a forecast farther to the right.")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from forecast.commands.tune.plots import plot_course, plot_importances, plot_parallel
 from forecast.commands.tune.tables import runs_table, space_table, spans_table, trials_tables
-from forecast.plots.figure import PHONE, SCREEN, PageSize, PlotFigure
-from forecast.plots.page import Picture, Section, picture_of, render, reproduction
+from forecast.plots.page import Section, picture_of, render, reproduction
 from forecast.plots.style import printable
-
-_Plot = Callable[..., PlotFigure]
 
 
 def search_page(summary: Mapping[str, Any], command: str = "") -> str:
@@ -38,10 +36,10 @@ def search_page(summary: Mapping[str, Any], command: str = "") -> str:
 
 def search_section(summary: Mapping[str, Any]) -> Section:
     """A search, drawn and as tables."""
-    pictures = [_picture("The course of the search", plot_course, summary)]
+    pictures = [picture_of(partial(plot_course, summary), "The course of the search")]
     if summary["importances"]:
-        pictures.append(_picture("What makes a trial good", plot_importances, summary))
-    pictures.append(_picture("What the trials tried", plot_parallel, summary))
+        pictures.append(picture_of(partial(plot_importances, summary), "What makes a trial good"))
+    pictures.append(picture_of(partial(plot_parallel, summary), "What the trials tried"))
     first, *others = trials_tables(summary)
     return Section(
         "The search",
@@ -56,10 +54,3 @@ def search_section(summary: Mapping[str, Any]) -> Section:
         tables=[*([runs_table(summary)] if summary["test"] else []), space_table(summary), first],
         folded_tables=[*others, spans_table(summary)],
     )
-
-
-def _picture(title: str, plot: _Plot, summary: Mapping[str, Any]) -> Picture:
-    def drawn(size: PageSize) -> PlotFigure:
-        return plot(summary, size=size)
-
-    return picture_of(title, drawn(SCREEN), drawn(PHONE))
