@@ -160,10 +160,9 @@ class Fit:
         rate = learning_rate(state.step, self.config.epochs * self.steps_per_epoch, self.config)
         if self.order.resets_state(state.step):
             _reset_states(self.network)
-        inputs, y_true = self._batch(state.step)
         momentum = averaging_momentum(state.step, self.config.ema)
         numbers = map(tf.constant, (rate, momentum))
-        loss, mae = self._step(tf.constant(state.step), inputs, y_true, *numbers).numpy().tolist()
+        loss, mae = self._step(tf.constant(state.step), *self._batch(state.step), *numbers).numpy().tolist()
         if not loss < _DIVERGED:
             raise self._diverged(f"The loss is {loss} at step {state.step + 1}")
         state.step += 1
@@ -207,9 +206,8 @@ class Fit:
         variables = self.network.trainable_variables
         self.optimizer.learning_rate.assign(rate)
         self.optimizer.apply(tape.gradient(penalised, variables), variables)
-        new = 1 - momentum
         for average, variable in zip(self.averages, variables, strict=True):
-            average.assign(momentum * average + new * variable.value)
+            average.assign(momentum * average + (1 - momentum) * variable.value)
         return tf.stack([loss, self._mae_in_units(y_true, median(y_pred), inputs["series"])])
 
     def _loss(self, y_true: Any, y_pred: Any, series: Any) -> Any:
@@ -282,17 +280,15 @@ class Fit:
         n = self.shape.targets
         scale = tf.gather(tf.constant(self._scaler.scale[:, None, :n], tf.float32), series)
         mean = tf.gather(tf.constant(self._scaler.mean[:, None, :n], tf.float32), series)
-        logged = self._scaler.logged[:n]
+        logged = tf.constant(self._scaler.logged[:n])
 
         def exponential(scaled: Any) -> Any:
             return tf.exp(tf.where(logged, scaled * scale + mean, 0.0))
 
         # The mean cancels where nothing is logged; adding it would drown a small spread in float32.
         seen = self._seen(y_true, y_pred)
-        error = (seen - y_pred) * scale
-        if logged.any():
-            error = tf.where(logged, exponential(seen) - exponential(y_pred), error)
-        return self._mean(tf.abs(error), y_true)
+        linear = (seen - y_pred) * scale
+        return self._mean(tf.abs(tf.where(logged, exponential(seen) - exponential(y_pred), linear)), y_true)
 
     def _end_epoch(self) -> None:
         state = self.state
