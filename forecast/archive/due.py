@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -18,6 +18,9 @@ from forecast.shown import Shown
 # The naive forecasts that are kept beside the model's.
 REFERENCES = ("persistence", "seasonal-naive")
 
+# What `DueForecasts` holds of each forecast, beside the forecasts themselves.
+_BY_FORECAST = ("unique_ids", "cutoffs", "issued", "versions", "times", "y", "angles")
+
 
 @dataclass(frozen=True)
 class DueForecasts:
@@ -30,7 +33,7 @@ class DueForecasts:
         versions: By which version of the run, [N].
         times: What its steps are for, [N, H].
         y: What was observed, [N, H]; NaN where nothing is yet, and where it never was.
-        forecasts: Of the model, the ends of its intervals and the references, [N, H] by column.
+        forecasts: Of the model, the ends of its intervals and the references, float32 [N, H] by column.
         model: The model's column.
         angles: Whether the series is an angle, which is then within 0 … 360, [N].
         passed_over: How many forecasts are not among these: from rows that the version was trained on, or by another
@@ -43,18 +46,25 @@ class DueForecasts:
     versions: Ints
     times: Times
     y: Floats
-    forecasts: Mapping[str, Floats]
+    forecasts: Mapping[str, NDArray[np.floating]]
     model: str
     angles: Flags
     passed_over: int = 0
+
+    @classmethod
+    def together(cls, parts: Sequence[DueForecasts]) -> DueForecasts:
+        """Those of several parts, at least one, below one another."""
+        first = parts[0]
+        columns = {name: np.concatenate([part.forecasts[name] for part in parts]) for name in first.forecasts}
+        kept: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_FORECAST}
+        return replace(first, forecasts=columns, passed_over=sum(part.passed_over for part in parts), **kept)
 
     def __len__(self) -> int:
         return len(self.cutoffs)
 
     def only(self, picked: Flags | Ints | slice) -> DueForecasts:
         """Some of them."""
-        kept = {name: getattr(self, name)[picked] for name in
-                ("unique_ids", "cutoffs", "issued", "versions", "times", "y", "angles")}  # fmt: skip
+        kept = {name: getattr(self, name)[picked] for name in _BY_FORECAST}
         return replace(self, forecasts={name: part[picked] for name, part in self.forecasts.items()}, **kept)
 
     def newest(self, origins: int) -> DueForecasts:

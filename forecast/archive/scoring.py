@@ -184,7 +184,7 @@ def _inside(due: DueForecasts) -> dict[str, Floats]:
         model, end, level = name.rpartition("-lo-")
         if not end or model != due.model:
             continue
-        low, high = due.forecasts[name], due.forecasts[f"{model}-hi-{level}"]
+        low, high = (due.forecasts[end].astype(float) for end in (name, f"{model}-hi-{level}"))
         above, width = due.y - low, high - low
         turn = due.angles[:, None]  # from the low end on, the way that angles count
         inside = np.where(turn, above % TURN <= width % TURN, (above >= 0) & (above <= width)).astype(float)

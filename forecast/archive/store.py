@@ -164,19 +164,36 @@ class Archive:
     def _due(
         self, span: Mapping[str, int], known: Collection[str], at: Callable[[Sequence[str], Times], Floats]
     ) -> DueForecasts:
-        """The forecasts from some origins, of series that are known, by what was observed of them at these times."""
-        horizon, own = self.run.config.data.horizon, _columns_of(self.run)
+        """The forecasts from some origins, of series that are known, by what was observed of them at these times.
+
+        They are read some origins at a time, and what is not due of them is let go.
+        """
+        parts = []
         with self._transaction(writes=False) as execute:
             versions = {row[0]: row for row in execute(_VERSIONS, {"run": self.run.name})}
-            rows = execute(_FORECASTS, {"run": self.run.name, **span})
-        if not versions:
-            raise self._is_empty()
+            if not versions:
+                raise self._is_empty()
+            counts = execute(_COUNTS, {"run": self.run.name, **span})
+            for since, last in _spans(counts) or [(0, 0)]:
+                rows = execute(_FORECASTS, {"run": self.run.name, "since": since, "last": last})
+                parts.append(self._due_of(rows, versions, known, at))
+        return DueForecasts.together(parts)
+
+    def _due_of(
+        self,
+        rows: Sequence[Any],
+        versions: Mapping[int, Any],
+        known: Collection[str],
+        at: Callable[[Sequence[str], Times], Floats],
+    ) -> DueForecasts:
+        """Those of some rows of the archive that are due."""
+        horizon, own = self.run.config.data.horizon, _columns_of(self.run)
         try:
             alike = {number: (row[3], json.loads(row[4])) == (horizon, own) for number, row in versions.items()}
             # Those of earlier rows than the training's last may have been learned by heart.
             kept = [row for row in rows if row[2] in known and alike[row[0]] and row[1] >= versions[row[0]][2]]
             sizes = {len(row[4]) for row in kept} - {4 * len(own) * horizon}
-            values = np.frombuffer(b"".join(row[4] for row in kept), "<f4").reshape(-1, len(own), horizon).astype(float)
+            values = np.frombuffer(b"".join(row[4] for row in kept), "<f4").reshape(-1, len(own), horizon)
             cutoffs, issued = _to_times([row[1] for row in kept]), _to_times([row[3] for row in kept])
         except (TypeError, ValueError, OverflowError):  # nothing that `write` wrote
             sizes = {0}
@@ -253,6 +270,11 @@ _FORECASTS = """
     where version_id in (select id from versions where run = :run) and cutoff >= :since and cutoff < :last
     order by cutoff, unique_id, version_id"""
 
+_COUNTS = """
+    select cutoff, count(*) from forecasts
+    where version_id in (select id from versions where run = :run) and cutoff >= :since and cutoff < :last
+    group by cutoff order by cutoff"""
+
 _OBSERVED = "select unique_id, ds, y from observed where run = :run and ds >= :first and ds <= :last"
 
 _REMEMBER = """
@@ -261,6 +283,19 @@ _REMEMBER = """
 
 # Beyond all times.
 _LAST = 1 << 62
+
+# Forecasts that are read at a time, if they are not of one origin: some 20 MB.
+_AT_A_TIME = 20_000
+
+
+def _spans(counts: Sequence[Any]) -> list[tuple[int, int]]:
+    """Spans of origins, the first and the one after the last, of so many forecasts; by the number of each origin."""
+    spans, taken = list[tuple[int, int]](), _AT_A_TIME
+    for cutoff, count in counts:
+        if taken + count > _AT_A_TIME:
+            spans, taken = [*spans, (cutoff, cutoff)], 0
+        spans[-1], taken = (spans[-1][0], cutoff + 1), taken + count
+    return spans
 
 
 def _insert(table: str, row: Row) -> str:

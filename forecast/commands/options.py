@@ -53,6 +53,14 @@ SameSource = Annotated[
         autocompletion=complete_sources,
     ),
 ]
+Versions = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="So many of the newest versions stay whole, beside the first; of older ones the scores are kept.",
+    ),
+]
 KnownForecasts = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Forecasts of inputs, with when each was issued. (default: the run's file)"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.archive.store import Archive
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.windows import Ints, Windows
@@ -62,9 +63,13 @@ class ForecastRequest:
         """The forecast, as from `predict`; arguments and errors as of `columns`."""
         return pd.concat(self.parts(models), ignore_index=True)
 
-    def parts(self, models: Mapping[str, Model]) -> Iterator[pd.DataFrame]:
-        """The forecast, as from `predict`, some series at a time."""
-        return (pd.DataFrame(columns, copy=False) for columns in self.columns(models))
+    def parts(self, models: Mapping[str, Model], archive: Archive | None = None) -> Iterator[pd.DataFrame]:
+        """The forecast, as from `predict`, some series at a time, each kept in an archive if there is one."""
+        fingerprint = "" if archive is None else self.fingerprint()
+        for columns in self.columns(models):
+            if archive is not None:
+                archive.keep(columns, fingerprint)
+            yield pd.DataFrame(columns, copy=False)
 
     def whole(self, models: Mapping[str, Model]) -> dict[str, Any] | pd.DataFrame:
         """The forecast by column, as a table only where it has several parts."""

@@ -24,7 +24,7 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put an earlier version of a run back in its place, or a later one again; none is deleted."""
+    """Put an earlier version of a run back in its place, or a later one again; no weights are deleted."""
     from forecast.commands.console import print_json, say
 
     found = rollback(run, to=to, runs_dir=runs_dir)
@@ -67,6 +67,11 @@ def rollback(run: Run | str, *, to: int | None = None, runs_dir: Path | None = N
         versions = numbers_of_versions(home)
         if number not in versions:
             raise RunError(f"{home.name} has no version {number}.", f"Versions: {', '.join(map(str, versions))}.")
-        open_run(folder_of_version(home, number))
+        if not open_run(folder_of_version(home, number)).is_whole:
+            whole = [other for other in versions if open_run(folder_of_version(home, other)).is_whole]
+            raise RunError(
+                f"Of version {number} of {home.name}, an old one, only the scores are kept.",
+                f"Versions that can be put in place: {', '.join(map(str, whole))}.",
+            )
         put_in_place(home, number)
     return find(home.resolve())

@@ -60,6 +60,7 @@ def _list_versions(name: str, runs_dir: RunsDir, as_json: bool) -> None:
             {
                 "version": run.version,
                 "in_place": run.version == in_place.version,
+                "whole": run.is_whole,
                 "finished": run.manifest["finished"],
                 "last": run.data["last"],
                 **run.manifest.get("update", {}),
@@ -98,7 +99,7 @@ def _versions(scores: Sequence[tuple[Run, Mapping[str, Any]]], in_place: int) ->
         update = run.manifest.get("update", {})
         gain, before = update.get("skill"), update.get("continued_from")
         texts = [
-            f"{run.version}{', in place' if run.version == in_place else ''}",
+            f"{run.version}{', in place' if run.version == in_place else '' if run.is_whole else ', scores only'}",
             run.data["last"][:16].replace("T", " "),
             *_figures(metrics),
             f"{gain:+.1%} ({before})" if gain is not None else "–",

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir, Versions
+from forecast.runs.versions import MOST_WHOLE
 
 EXAMPLES = ("forecast watch mine --every 1h --fetch --train-on-drift",)
 
@@ -26,6 +27,7 @@ def command(
     train: Annotated[bool, typer.Option("--train", help="As of update.")] = False,
     train_on_drift: Annotated[bool, typer.Option("--train-on-drift", help="As of update.")] = False,
     margin: Annotated[float | None, typer.Option(metavar="SHARE", help="As of update.")] = None,
+    versions: Versions = MOST_WHOLE,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -55,6 +57,7 @@ def command(
                         train=train,
                         train_on_drift=train_on_drift,
                         margin=margin,
+                        versions=versions,
                         progress=progress,
                         command=f"forecast watch {run}",
                     )

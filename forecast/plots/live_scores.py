@@ -27,6 +27,11 @@ def sentences_of(live: LiveScores) -> tuple[list[str], list[str]]:
     if count := summary["n_passed_over"]:
         passed = f"{count_in_words(count, 'forecast')} {_is(count)} passed over"
         about.append(f"{passed}: from rows of the training, or of another network.")
+    if live.alarms:
+        about.append(
+            "Skill and p ask whether all these forecasts were better than the naive ones; what has changed, whether "
+            "they, or their inputs, are as they were before. One may show what the other does not."
+        )
     revised = [
         f"{printable(each.unique_id, 40)} at {clock.format(each.time)} was revised: {each.before:g}, now {each.now:g}"
         for each in live.revisions[:_MOST_NAMED]

@@ -179,6 +179,7 @@ class _Data(TypedDict, total=False):
     holidays: list[str]
     first: str
     last: str
+    units: dict[str, str]
     notes: list[str]
     warnings: list[str]
     validation_from: str | list[str]  # of all series, or of each

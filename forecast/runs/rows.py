@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions, parse_missing
-from forecast.data.clock import Times
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, count_targets, lay_out, values_without_logarithm, windows_of
 from forecast.data.scaling import Scaler
@@ -20,6 +20,7 @@ from forecast.data.unseen import with_unseen_series
 from forecast.data.windows import Flags, Windows
 from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
 from forecast.progress import Progress
+from forecast.runs.own_rows import ROWS, own_rows
 from forecast.runs.run import Run
 from forecast.sources.formulas import raw_columns
 from forecast.sources.issues import IN_SOURCE
@@ -39,13 +40,18 @@ def source_of(run: Run) -> Source:
         DataError: If they came from memory, and are there no longer.
     """
     source: Source | None = run.manifest["source"] if run.source is None else run.source
+    if source is None and ROWS in run.manifest["files"]:
+        raise DataError(
+            f"Version {run.version} of {run.name} keeps its rows itself, old and newer ones: no source holds them all.",
+            f"Give those that came since as {_SOURCE}.",
+        )
     if source is None:
         raise DataError(f"{run.name} was trained on rows that cannot be read again.", f"Give them as {_SOURCE}.")
     return source
 
 
 def training_panel(run: Run, source: Source | None = None) -> Panel:
-    """The rows that a run was trained on, read again.
+    """The rows that a run was trained on, read again; of a source that has grown since, those that were there.
 
     Args:
         run: A run.
@@ -54,6 +60,17 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     Raises:
         DataError: If they are no longer there, or are others.
     """
+    return training_rows(run, source)[0]
+
+
+def training_rows(run: Run, source: Source | None = None) -> tuple[Panel, Source | None]:
+    """The same, and the source that holds them and no others; None if there is none. Arguments as of `training_panel`.
+
+    Raises:
+        DataError: As `training_panel` raises it.
+    """
+    if source is None and (own := own_rows(run)) is not None:
+        return own, None
     current = source_of(run) if source is None else source
     if source is None and run.source is None and not is_there(str(current)):  # no pipe either
         raise DataError(
@@ -62,8 +79,13 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     panel = read(current, run.read_options).named(run.data["series_ids"])  # of a source of many groups, its own
     if panel.clock.freq == run.clock.freq:  # a run of an earlier version shows its times without a zone
         panel = replace(panel, clock=run.clock)
-    if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
-        return panel
+    fingerprint = run.manifest["data"]["fingerprint"]
+    if panel.fingerprint() == fingerprint:
+        return panel, current
+    if panel.n_rows:
+        before = _before_it_grew(run, panel)
+        if before.fingerprint() == fingerprint:
+            return before, None
     if source is not None:
         raise DataError(
             f"The source given does not hold the rows that {run.name} was trained on: {panel.n_rows:,} rows from "
@@ -76,6 +98,16 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         f"{current if run.source is None else 'The frame'} has changed since {run.name} was trained on it.",
         f"Bring the old file back, or give the rows that it holds now as {_SOURCE}.",
     )
+
+
+def _before_it_grew(run: Run, panel: Panel) -> Panel:
+    """The rows of a source up to the last one of a run, and its columns if it has them all."""
+    before = panel.only(panel.times <= np.datetime64(run.data["last"]))
+    columns = tuple(run.data["columns"])
+    before = before if not {*columns} <= {*before.columns} or columns == before.columns else before.select(columns)
+    more = panel.n_rows - before.n_rows
+    since = f"{more:,} row{' has' if more == 1 else 's have'} come since {run.name} was trained, passed over here"
+    return replace(before, warnings=(*before.warnings, Sentence(f"{since}: give them as {_SOURCE}.")))
 
 
 def fitted_until(run: Run, panel: Panel) -> Times:
@@ -148,8 +180,13 @@ def windows_to_score(run: Run, rows: Rows) -> Windows:
     return windows_of(rows, at_or_after(rows.panel, fitted_until(run, rows.panel)), run.config.data)
 
 
-def read_like(source: Source, options: ReadOptions) -> Panel:
+def read_like(source: Source, options: ReadOptions, clock: Clock | None = None) -> Panel:
     """New rows, read by the options of a run; a time that says it all may be written otherwise.
+
+    Args:
+        source: The rows.
+        options: Those of the run.
+        clock: On which they are where they are too few to show it; None if that is no matter.
 
     Raises:
         DataError: If they cannot be read.
@@ -158,10 +195,13 @@ def read_like(source: Source, options: ReadOptions) -> Panel:
     try:
         return read(source, options)
     except DataError:
-        plain = options.model_copy(update={"time_column": None, "date_format": None, "freq": None})
-        if plain != options:
+        others = [options.model_copy(update={"time_column": None, "date_format": None, "freq": None})]
+        if clock is not None and options.resample is None:
+            others.append(options.model_copy(update={"freq": clock.freq}))
+        for other in others:
             with suppress(DataError):
-                return read(source, plain)
+                if other != options:
+                    return read(source, other)
         raise
 
 
@@ -206,7 +246,7 @@ def new_rows(run: Run, source: Source, progress: Progress, reads_forecasts: bool
         not os.path.isfile(str(options.known_forecasts)) and options.known_forecasts != IN_SOURCE
     ):
         options = options.model_copy(update={"known_forecasts": None})
-    panel = read_like(source, options)
+    panel = read_like(source, options, run.clock)
     report_notes(replace(panel, warnings=tuple(map(without_settings, panel.warnings))), progress)  # the run has them
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]

@@ -124,6 +124,11 @@ class Run(Shown):
         return self.path.parent.parent if is_within else self.path
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all of it is there; else it is an old version, of which only the scores are kept."""
+        return self.version == 1 or os.path.exists(self.path / WEIGHTS["model"])
+
+    @property
     def data(self) -> dict[str, Any]:
         """What the manifest says of the data: clock, columns, series, dates of the split.
 
@@ -477,6 +482,9 @@ class Run(Shown):
                 now = read_manifest(self.path)
             if now != self.manifest:
                 raise RunError(f"The run {self.name} was replaced since it was opened.", "Open it again.") from None
+            if not self.is_whole:
+                what = f"Of version {self.version} of {self.name}, an old one, only the scores are kept."
+                raise RunError(what, f"Open the run itself, {self.name}: a later version is in its place.") from None
             raise
 
 

@@ -21,6 +21,10 @@ from forecast.runs.files import damaged, read_within, write_atomically
 CURRENT = "current.json"
 VERSIONS = "versions"
 
+# Newest versions that stay whole unless another number is asked for. Whoever has opened one reads it long before as
+# many have followed.
+MOST_WHOLE = 10
+
 SCHEMA = 1
 _LARGEST = 4096
 

@@ -32,9 +32,9 @@ from forecast.runs.find import (
     run_command,
     unfinished_runs,
 )
-from forecast.runs.run import SCHEMA, Run, read_manifest
+from forecast.runs.run import EXPLANATION, SCHEMA, WEIGHTS, Run, read_manifest
 from forecast.runs.table_files import table_to_bytes
-from forecast.runs.versions import folder_of_version, numbers_of_versions
+from forecast.runs.versions import folder_of_version, numbers_of_versions, read_current
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ _OVERWRITE = f"Train again with {setting('overwrite', True)}."
 _OWN = re.compile(
     r"current\.json|(versions/(\d+|\.\d+\.training)/)?("
     r"(manifest|config|scaler|metrics|gradients|explain/explain)\.json|"
-    r"((baseline/)?(weights|optimizer)|refit|calibration|ranges)\.npz|"
+    r"((baseline/)?(weights|optimizer)|refit|calibration|ranges|rows)\.npz|"
     r"((baseline/)?history|forecast|test_forecasts)\.csv|test_forecasts\.parquet|report\.html|(plots|explain)/\d-[\w-]+\.(png|svg)|"
     r"checkpoints/.*|(.*/)?\.[^/]*\.tmp)"
 )
@@ -262,6 +262,38 @@ class RunWriter:
                     _keep_foreign_files(replaced, self.path)
                     shutil.rmtree(replaced)
             shutil.rmtree(self.path / self.checkpoints.name, ignore_errors=True)
+
+
+# What is kept of an old version: what it is listed by, and how a stream that went on from it is known.
+_OF_OLD = {"manifest.json", "config.json", "metrics.json"}
+
+
+def thin_out(home: Path, whole: int) -> None:
+    """Delete old versions of a run but for their scores; the lock of the run is held.
+
+    The first stays whole, and so do the one in place and the one that it continues.
+
+    Args:
+        home: The folder of the run.
+        whole: How many of the newest stay whole, at least 1.
+    """
+    in_place, _ = read_current(home)
+    manifest = read_manifest(folder_of_version(home, in_place))
+    kept = {1, in_place, manifest.get("update", {}).get("continued_from")}
+    for number in numbers_of_versions(home)[:-whole]:
+        folder = folder_of_version(home, number)
+        if number in kept or {*os.listdir(folder)} <= _OF_OLD:
+            continue
+        with suppress(RunError, OSError):  # what a link leads to is nobody's to delete
+            refuse_links(folder)
+            files = read_manifest(folder)["files"]
+            for name in (WEIGHTS["model"], *files):  # without weights it is no longer one to put back
+                if name not in _OF_OLD:
+                    (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder / EXPLANATION, ignore_errors=True)
+            for within in {(folder / name).parent for name in files} - {folder}:
+                if within.is_dir() and not os.listdir(within):
+                    within.rmdir()
 
 
 def _size_and_digest(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typer.testing import Result
 
 import forecast
 from forecast import MachineError, Panel, Run, RunError
-from forecast.archive import database
+from forecast.archive import database, store
 from forecast.archive.store import ARCHIVE, Archive, Row
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Lane, Service
@@ -84,6 +84,26 @@ def test_forecasts_from_rows_of_the_training_are_passed_over(
     early = trained.forecast.assign(cutoff=pd.Timestamp("2006-01-01"))
     archive.keep(early, "a")
     assert (len(archive.due(longer(3))), archive.due(longer(3)).passed_over) == (0, 1)
+
+
+def test_what_is_read_in_parts_is_the_same(
+    archive: Archive, trained: Run, longer: Callable[..., Panel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for months in range(4):
+        later = trained.forecast["cutoff"] + pd.DateOffset(months=months)
+        archive.keep(trained.forecast.assign(cutoff=later, lstm=float(months)), "a")
+    archive.keep(trained.forecast.assign(cutoff=pd.Timestamp("2006-01-01")), "a")
+    whole = archive.due(longer(3))
+    assert (len(whole), whole.passed_over) == (3, 1)
+    assert whole.forecasts["lstm"][:, 0].tolist() == [0.0, 1.0, 2.0]
+    assert store._spans([(3, 5), (7, 90_000), (8, 2), (9, 19_998), (11, 1)]) == [(3, 4), (7, 8), (8, 10), (11, 12)]
+    monkeypatch.setattr(store, "_AT_A_TIME", 2)
+    parts = archive.due(longer(3))
+    assert parts.passed_over == 1
+    assert parts.cutoffs.tolist() == whole.cutoffs.tolist()
+    np.testing.assert_array_equal(parts.y, whole.y)
+    for name, values in whole.forecasts.items():
+        np.testing.assert_array_equal(parts.forecasts[name], values)
 
 
 def test_a_revised_observation_is_told_once(archive: Archive, trained: Run, longer: Callable[..., Panel]) -> None:

@@ -18,7 +18,7 @@ from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.served import ServedRuns
 from forecast.runs.find import all_runs, find, versions_of
 from forecast.runs.versions import CURRENT, folder_of_version, numbers_of_versions, put_in_place
-from forecast.runs.writer import RunWriter, foreign_files
+from forecast.runs.writer import RunWriter, foreign_files, thin_out
 
 
 def add_version(home: Path, number: int) -> Path:
@@ -81,6 +81,33 @@ def test_rollback_puts_back_the_version_before_or_any(home: Path, quick: Callabl
     with pytest.raises(RunError, match="changed or damaged"):
         forecast.rollback(str(home))
     assert find(home).version == 3
+
+
+def test_old_versions_keep_only_their_scores(home: Path, quick: Callable[..., Result]) -> None:
+    opened = find(home / "versions/2")
+    for number in (4, 5):
+        add_version(home, number)
+        put_in_place(home, number)
+    (home / "versions/2/notes.txt").write_text("mine")
+    put_in_place(home, 4)  # which continues 3
+    thin_out(home, 1)
+    assert [run.is_whole for run in versions_of(home)[0]] == [True, False, True, True, True]
+    left = {path.name for path in (home / "versions/2").iterdir()}
+    assert left == {"manifest.json", "config.json", "metrics.json", "notes.txt"}
+    assert opened.forecast["lstm"].notna().all()  # who has opened it goes on
+    shown = json.loads(quick("runs", home, "--json").stdout)
+    assert [(one["version"], one["whole"]) for one in shown][:3] == [(1, True), (2, False), (3, True)]
+    assert "2, scores only" in quick("runs", home).stdout
+    with pytest.raises(RunError, match="only the scores are kept") as refused:
+        forecast.rollback(str(home), to=2)
+    assert refused.value.advice == "Versions that can be put in place: 1, 3, 4, 5."
+    with pytest.raises(RunError, match="Of version 2 of months, an old one, only the scores are kept"):
+        find(home / "versions/2").weights("model")
+    (home / "versions/3/plots").rename(home / "plots-of-3")
+    (home / "versions/3/plots").symlink_to(home / "plots-of-3")
+    put_in_place(home, 5)
+    thin_out(home, 1)
+    assert find(home / "versions/3").is_whole  # nothing is deleted through a link
 
 
 @pytest.mark.parametrize(

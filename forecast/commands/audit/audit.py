@@ -32,7 +32,7 @@ from forecast.errors import listed
 from forecast.model import Model, load_models
 from forecast.progress import Progress
 from forecast.runs.find import find
-from forecast.runs.rows import fitted_until, new_panel, scaler_of, source_of, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_rows, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source, kept, read
 from forecast.version import VERSION
@@ -75,14 +75,13 @@ def audit(
     progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
     source = None if source is None else kept(source)
-    panel = training_panel(run) if source is None else read(source, run.read_options)
+    panel, again = training_rows(run) if source is None else (read(source, run.read_options), source)
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
     progress.note(f"{len(cutoffs)} origins from {panel.clock.format(cutoffs[0])} to {panel.clock.format(cutoffs[-1])}")
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
     checks += [*audited.check_newest_rows(progress), *audited.check_own_scale()]
     if panel.fingerprint() == run.data.get("fingerprint"):
-        again = source_of(run) if source is None else source
         checks += [*_check_training(run, again, panel, progress), audited.check_scored()]
     else:
         progress.note(
@@ -283,10 +282,17 @@ def _input_differences(origin: Origin, true: Rows, other: Rows, altered: Altered
         yield f"after the origin {altered.panel.clock.format(origin.cutoff)}, {difference}"
 
 
-def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) -> list[Check]:
-    """The checks of the rows that the run was trained on: of choices, of what it learned from, of the parts."""
+def _check_training(run: Run, source: Source | None, panel: Panel, progress: Progress) -> list[Check]:
+    """The checks of the rows that the run was trained on: of choices, of what it learned from, of the parts.
+
+    Args:
+        run: The run.
+        source: What holds these rows and no others; None if nothing does, and nothing is chosen from them again.
+        panel: The rows.
+        progress: Is told what is not checked.
+    """
     fitted = run.scaler_before  # on rows of the first training: what comes after cannot have been seen
-    prepared, asked = prepare(panel, run.config, scaler=fitted), run.manifest.get("asked")
+    prepared, asked = prepare(panel, run.config, scaler=fitted), None if source is None else run.manifest.get("asked")
     split = prepared.split.of_source(panel.n_series)
     settings = Settings() if asked is None else Settings.from_sections(asked)
     options = run.config.read.model_copy(update={"codes": None}) if asked is None else settings.read
@@ -295,12 +301,11 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
     if own.session_days is not None:
         kept["freq"] = run.clock.freq
     options = options.model_copy(update=kept)
-    table = Table(source, options, read(source, options))
+    table = Table(panel, options, panel) if source is None else Table(source, options, read(source, options))
     checks = []
     if asked is None:
-        progress.note(
-            f"{run.name} does not say what was asked, as those that continue others: its choices are not checked"
-        )
+        why = "it continues another version" if run.version > 1 else "its source holds other rows by now"
+        progress.note(f"{why}, or does not say what was asked: its choices are not checked")
     else:
         is_of_this_version = run.manifest["versions"]["forecast"] == VERSION
         chosen = run.config if is_of_this_version else None  # another one may choose otherwise

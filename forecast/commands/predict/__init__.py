@@ -77,7 +77,6 @@ def command(
             "SOURCE": source,
             "--plot": plot,
             "--paths": paths,
-            "--keep": keep,
             "--known-forecasts": known_forecasts,
         }
         if output is None or any(given.values()):
@@ -90,7 +89,7 @@ def command(
         from forecast.engines import engine
 
         with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
-            done = forecast_files(find(run, runs_dir=runs_dir), files, output, side_by_side, progress)
+            done = forecast_files(find(run, runs_dir=runs_dir), files, output, side_by_side, progress, keep)
         if as_json:
             failed = {path: why.text("shell")[0] for path, why in done.failed.items()}
             print_json({"written": done.written, "passed_over": done.passed_over, "failed": failed})

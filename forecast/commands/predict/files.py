@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 
+from forecast.archive.store import ADDRESS, Archive
 from forecast.commands.progress import PartProgress
 from forecast.commands.requests import request_forecast
 from forecast.engines.tasks import Engine
-from forecast.errors import DataError, ForecastError, MachineError, listed, rendered
+from forecast.errors import ConfigError, DataError, ForecastError, MachineError, listed, rendered
 from forecast.model import Model, load_models
 from forecast.progress import Progress
 from forecast.runs.find import open_run
@@ -57,7 +58,9 @@ class FileForecasts:
         )
 
 
-def forecast_files(run: Run, source: str, folder: Path, engine: Engine, progress: Progress) -> FileForecasts:
+def forecast_files(
+    run: Run, source: str, folder: Path, engine: Engine, progress: Progress, keep: bool = False
+) -> FileForecasts:
     """Write the forecast from each file into a file of the same name, as .parquet for such files and else as .csv.
 
     A forecast that is newer than its file and than the run is passed over, so that an interrupted or failed call goes
@@ -69,19 +72,29 @@ def forecast_files(run: Run, source: str, folder: Path, engine: Engine, progress
         folder: Where the forecasts go; files of folders below one another keep these.
         engine: What makes them; each of its workers loads the networks once.
         progress: Receives warnings, with the file's name before them.
+        keep: Keep those that are made, too, as of `predict`.
 
     Raises:
+        ConfigError: If those of several files are to be kept by a run of one series.
         DataError: If there is no file, or two would be written into one.
         MachineError: If there is a file where the folder should be.
     """
     if folder.exists() and not folder.is_dir():
         raise MachineError(f"{folder} is a file, and the forecasts go into a folder.", "Choose another place.")
     outputs = _outputs(source, folder)
+    if keep and len(run.data["series_ids"]) == 1 and len(outputs) > 1:
+        raise ConfigError(
+            f"--keep: {run.name} forecasts one series, and nothing would tell the forecasts of {len(outputs):,} files "
+            "apart in its archive.",
+            "Leave --keep out, or train one run of all these series, which have names then.",
+        )
     made = max(_made(run.path / "manifest.json"), _made(run.home / CURRENT))
     due = [(path, out) for path, out in outputs.items() if not _made(out) >= max(_made(path), made, 1)]
     written, failed = 0, dict[str, ForecastError]()
     tasks = [(os.path.abspath(path), os.path.abspath(out)) for path, out in due]  # a worker may work elsewhere
-    outcomes = engine.outcomes(partial(_forecast_file, os.path.abspath(run.path)), tasks, progress, "files")
+    address = os.environ.get(ADDRESS, "") if keep else None  # which a worker elsewhere need not have
+    made_by = partial(_forecast_file, os.path.abspath(run.path), address)
+    outcomes = engine.outcomes(made_by, tasks, progress, "files")
     for number, ((path, _), outcome) in enumerate(zip(due, outcomes, strict=True), start=1):
         if outcome.error is None:
             written += 1
@@ -128,9 +141,10 @@ def _loaded(path: str) -> tuple[Run, dict[str, Model]]:
     return run, load_models(run, run.forecast_weights)
 
 
-def _forecast_file(run_path: str, task: tuple[str, str], progress: Progress) -> None:
-    """Write the forecast from one file."""
+def _forecast_file(run_path: str, address: str | None, task: tuple[str, str], progress: Progress) -> None:
+    """Write the forecast from one file, and keep it, unless the address of an archive is None."""
     path, output = task
     run, models = _loaded(run_path)
     request = request_forecast(run, path, PartProgress(progress, path))
-    write_parts(Path(output), request.parts(models))
+    archive = None if address is None else Archive.open(run, address)
+    write_parts(Path(output), request.parts(models, archive))

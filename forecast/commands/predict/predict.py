@@ -109,11 +109,8 @@ def predict_into(path: Path, run: Run, source: Source, progress: Progress, keep:
 
     def parts() -> Iterator[pd.DataFrame]:
         request = request_forecast(run, source, progress)
-        fingerprint = "" if archive is None else request.fingerprint()
-        for part in request.parts(load_models(run, run.forecast_weights)):
+        for part in request.parts(load_models(run, run.forecast_weights), archive):
             cutoffs.append(part["cutoff"].max())
-            if archive is not None:
-                archive.keep(part, fingerprint)
             yield part
 
     write_parts(path, parts())

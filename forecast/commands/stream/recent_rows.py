@@ -214,8 +214,10 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> tuple[di
         raise RunError(f"{path} is not a state of a stream, or is damaged.", restart) from None
     strange = set(recent) - set(run.data["series_ids"])
     # The rows are those of any version of the run; the states that its networks carry are of one alone.
-    alike = [run] if run.config.network.carries_states else [run, *versions_of(run.home)[0]]
-    if saved.weights not in map(_weights_hash, alike) or (strange and not run.takes_unseen_series):
+    is_own = saved.weights == _weights_hash(run) or (
+        not run.config.network.carries_states and saved.weights in map(_weights_hash, versions_of(run.home)[0])
+    )
+    if not is_own or (strange and not run.takes_unseen_series):
         raise RunError(f"{path} is the state of another training than {run.name}.", restart)
     return recent, saved.header
 

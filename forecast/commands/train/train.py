@@ -48,6 +48,7 @@ from forecast.progress import Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import run_command, runs_folder
+from forecast.runs.own_rows import MOST_BYTES, ROWS, rows_to_arrays
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.issues import lasting
@@ -253,6 +254,8 @@ def train_next_version(
     }
     if not _is_same_training(writer, manifest, config):
         writer.begin(manifest, config, overwrite=True)
+    if manifest["source"] is None and panel.values.nbytes <= MOST_BYTES:
+        writer.write_arrays(ROWS, rows_to_arrays(panel))
     with _cleaning_up(writer, progress), drawing_beside(prepared.rows) if draw else nullcontext() as drawer:
         try:
             return _train_run(prepared, newest, writer, progress, started, drawer, draw, continuation=continuation)
@@ -439,6 +442,7 @@ def _first_manifest(
             "holidays": panel.clock.holidays,
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
+            "units": panel.units,
             "notes": [rendered(text, "shell" if command else "python") for text in panel.notes],
             "warnings": [rendered(text, "shell" if command else "python") for text in panel.warnings + warnings],
         },

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir, Versions
+from forecast.runs.versions import MOST_WHOLE
 
 EXAMPLES = ("forecast update mine newer.csv", "forecast update mine newer.csv --train --margin 0.01")
 
@@ -33,6 +34,7 @@ def command(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="It takes the place however good it is.")] = False,
+    versions: Versions = MOST_WHOLE,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -52,6 +54,7 @@ def command(
             train_on_drift=train_on_drift,
             margin=margin,
             force=force,
+            versions=versions,
             runs_dir=runs_dir,
             progress=progress,
             command=shlex.join(["forecast", *sys.argv[1:]]),

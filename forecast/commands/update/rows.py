@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from forecast.data.panel import Panel
-from forecast.errors import DataError, phrase
+from forecast.errors import DataError, phrase, quote
 from forecast.progress import NullProgress, Progress
 from forecast.runs.rows import new_rows, read_like, source_of, training_panel
 from forecast.runs.run import Run
+from forecast.sources.formulas import with_derived
 from forecast.sources.read import Source, is_built_in, named_together, on_disk
 from forecast.sources.services.refresh import refresh
 from forecast.sources.sql import is_database
@@ -35,27 +36,28 @@ def old_and_new_rows(run: Run, source: Source | None, fetch: bool, progress: Pro
     if isinstance(named, (str, Path)):
         named = on_disk(str(named), progress)
         named = refresh(Path(named), progress) if fetch else named
-    panel = new_rows(run, named, progress)
+    panel, known = new_rows(run, named, progress), run.data["series_ids"]
+    if more := panel.n_series - len({*known} & {*panel.series_ids}):
+        progress.warn(f"{more} series that {run.name} was not trained on {'is' if more == 1 else 'are'} passed over")
     # Of a file that has dropped its oldest rows, those that are left are all that there are.
-    is_own = source is None or str(named) == str(run.manifest["source"])
+    is_own = source is None or _is_same_file(named, run.manifest["source"])
     if not is_own and panel.times.min() > np.datetime64(run.manifest["data"]["first"]):
         panel, named = _joined(run, panel, named)
-    known = run.data["series_ids"]
-    if list(panel.series_ids) == known:
-        return panel, named
     if absent := [name for name in known if name not in panel.series_ids]:
-        raise DataError(f"The rows have no series {absent[0]!r}, on which {run.name} was trained.", "Give all series.")
-    if more := panel.n_series - len(known):
-        progress.warn(f"{more} series that {run.name} was not trained on {'is' if more == 1 else 'are'} passed over")
-    panel = panel.of_series(np.array([panel.series_ids.index(name) for name in known]))
-    return panel, named if not more else panel  # with the others they would be other rows
+        raise DataError(
+            f"There are no rows of {quote(absent[0])} any more, of which {run.name} was trained.",
+            "Bring its old rows back, which need not go on; or train a run of the series that are left.",
+        )
+    return panel.named(known), named
 
 
 def _joined(run: Run, new: Panel, named: Source) -> tuple[Panel, Source]:
-    """The rows of a run and newer ones: read again as files that follow one another where they are such."""
+    """The rows of a run and newer ones below them, which the next version keeps itself.
+
+    Where forecasts were known ahead they are read again, as files that follow one another.
+    """
     old, last = training_panel(run), np.datetime64(run.data["last"])
-    before = source_of(run)
-    if new.times.min() > last and _is_file(before) and _is_file(named):
+    if old.issues is not None and new.times.min() > last and _is_file(before := source_of(run)) and _is_file(named):
         parts = [path for one in (before, named) for path in str(one).split(os.pathsep)]
         together = os.pathsep.join(str(Path(path).resolve()) for path in dict.fromkeys(parts))
         both = read_like(together, run.read_options)
@@ -80,8 +82,17 @@ def _joined(run: Run, new: Panel, named: Source) -> tuple[Panel, Source]:
             values.append(new.values[own][later])
             times.append(new.times[own][later])
         offsets.append(sum(map(len, times)))
-    both = replace(old, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets), coded={})
+    both = replace(
+        old, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets), coded={}, texts={}
+    )
+    if derived := run.config.read.derived:  # a return needs the row before, which is an old one
+        measured = tuple(name for name in both.columns if name not in derived)
+        both = with_derived(both.select(measured), derived).select(old.columns)
     return both, both
+
+
+def _is_same_file(source: Source, recorded: str | None) -> bool:
+    return isinstance(source, (str, Path)) and str(Path(source).resolve()) == recorded
 
 
 def _is_file(source: Source) -> bool:

@@ -22,8 +22,8 @@ from forecast.runs.files import locked
 from forecast.runs.find import find, open_run
 from forecast.runs.rows import arranged_for
 from forecast.runs.run import Run
-from forecast.runs.versions import folder_of_version, numbers_of_versions, put_in_place, read_current
-from forecast.runs.writer import RunWriter
+from forecast.runs.versions import MOST_WHOLE, folder_of_version, numbers_of_versions, put_in_place, read_current
+from forecast.runs.writer import RunWriter, thin_out
 from forecast.shown import Shown
 from forecast.sources.read import Source
 
@@ -79,6 +79,7 @@ def update(
     train_on_drift: bool = False,
     margin: float | None = None,
     force: bool = False,
+    versions: int = MOST_WHOLE,
     runs_dir: Path | None = None,
     progress: Progress | None = None,
     draw: bool = True,
@@ -98,6 +99,8 @@ def update(
         train_on_drift: Do so if something has changed.
         margin: By which share the error of the new version must be lower, such as 0.01; None for significantly.
         force: Let it take the place however good it is.
+        versions: How many of the newest versions stay whole, beside the first, the one in place and the one that it
+            continues; of older ones the scores are kept.
         runs_dir: Where runs live.
         progress: Receives notes, warnings and progress.
         draw: Draw the plots of a version, and write its report.
@@ -106,11 +109,14 @@ def update(
     Raises:
         DataError: If the rows cannot be read, or are too few.
         MachineError: If the run is being trained or updated.
-        ConfigError: If a margin is given that is no share, or the run was trained on more rows than memory holds.
+        ConfigError: If a margin is given that is no share, no version is to be kept, or the run was trained on more
+            rows than memory holds.
     """
     progress = progress or shown_by_default()
     if margin is not None and not 0 <= margin < 1:
         raise ConfigError(f"{setting('margin')}: takes a share from 0 to 1. Received: {margin}.", setting="margin")
+    if versions < 1:
+        raise ConfigError(f"{setting('versions')}: at least 1. Received: {versions}.", setting="versions")
     home = find(run, runs_dir=runs_dir).home
     with locked(RunWriter(home.parent, home.name).lock, f"The run {home.name}"):
         _put_finished_in_place(home, progress)
@@ -127,7 +133,9 @@ def update(
         if not n_new:
             return replace(done, why="not trained: no row is new")
         changed = min((alarm.began.astype("datetime64[us]") for alarm in alarms), default=changed_since(before))
-        return _train(Continuation(before, margin, force, changed), done, panel, again, progress, draw, command)
+        done = _train(Continuation(before, margin, force, changed), done, panel, again, progress, draw, command)
+        thin_out(home, versions)
+        return done
 
 
 def _refuse_parts(run: Run) -> None:
@@ -163,7 +171,6 @@ def _train(
         why = f"the one that continues it has {judged}, so it did not take the place"
         return replace(done, trained=True, why=why)
     put_in_place(home, trained.version)
-    trained = trained if isinstance(source, (str, Path)) else replace(trained, source=source)
     why = f"it has {trained.manifest['update']['why']}{', and was forced' if continuation.force else ''}"
     return replace(done, run=trained, trained=True, replaced=True, why=why)
 

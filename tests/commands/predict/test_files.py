@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,19 @@ def test_each_file_gets_the_forecast_that_it_gets_alone(trained: Run, folder: Pa
         predict_into(tmp_path / name, trained, str(folder / name), NullProgress())
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / name).read_bytes()
     assert sorted(os.listdir(tmp_path / "out")) == ["north.csv", "south.csv"]
+
+
+def test_forecasts_of_files_are_kept_if_their_series_have_names(
+    trained: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORECAST_ARCHIVE", f"sqlite:///{tmp_path / 'kept.sqlite'}")
+    with engine() as here:
+        assert forecast_files(trained, str(folder / "north.csv"), tmp_path / "out", here, HERE, keep=True).written == 1
+        with pytest.raises(ConfigError, match="one series, and nothing would tell the forecasts of 3 files apart"):
+            forecast_files(trained, str(folder), tmp_path / "out", here, HERE, keep=True)
+    with sqlite3.connect(tmp_path / "kept.sqlite") as kept:
+        assert kept.execute("select count(*) from forecasts").fetchall() == [(1,)]
+    kept.close()
 
 
 def test_workers_write_the_same_and_what_is_done_is_passed_over(trained: Run, folder: Path, tmp_path: Path) -> None:

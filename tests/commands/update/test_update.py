@@ -18,16 +18,18 @@ import typer
 from typer.testing import CliRunner
 
 import forecast
-from forecast import ConfigError, DataError, Run, Settings
+from forecast import ConfigError, DataError, Run, RunError, Settings
 from forecast.archive.due import Alarm
 from forecast.cli import build_program
 from forecast.commands.replay import replay
 from forecast.commands.train.continuing import Continuation
 from forecast.commands.update import update as module
+from forecast.commands.update.rows import old_and_new_rows
 from forecast.commands.update.words import in_a_line
 from forecast.data.prepare import prepare
 from forecast.progress import NullProgress, StopRequested, Training
 from forecast.runs.find import find, open_run
+from forecast.runs.own_rows import ROWS
 from forecast.runs.rows import training_panel
 from forecast.runs.versions import CURRENT, put_in_place
 from recording import RecordingProgress
@@ -188,17 +190,73 @@ def test_a_run_that_kept_no_optimiser_begins_one(folder: Path) -> None:
     assert run.manifest["update"]["optimizer"] == "new"
 
 
-def test_newer_rows_alone_are_put_below_the_old_ones(folder: Path, monthly: pd.DataFrame) -> None:
+def test_newer_rows_alone_are_put_below_the_old_ones_and_kept(folder: Path, monthly: pd.DataFrame) -> None:
+    monthly[KEPT - 9 :].to_csv(folder / "new.csv", index=False)  # they overlap with those of the run
     run = update(folder, folder / "new.csv", train=True, force=True).run
-    assert run.manifest["source"] == f"{folder / 'rows.csv'}:{folder / 'new.csv'}"
-    assert training_panel(run).n_rows == 200
+    (folder / "new.csv").unlink()
+    assert run.manifest["source"] is None
+    panel = training_panel(run)
+    assert panel.fingerprint() == run.data["fingerprint"] == training_panel(run, folder / "all.csv").fingerprint()
+    assert forecast.audit(run, progress=NullProgress()).passed
+    assert forecast.predict(run, keep=True)["cutoff"].max() == pd.Timestamp("2006-08-01")
+    with pytest.raises(DataError, match="keeps its rows itself"):
+        update(folder)
     more = monthly[-30:].assign(ds=monthly["ds"][-30:] + pd.DateOffset(months=30))
     done = update(folder, more, train=True, force=True)  # of a frame, which no path names
     assert (done.run.version, done.rows, done.rows_new) == (3, 230, 30)
-    assert done.run.manifest["source"] is None
     assert training_panel(done.run).n_rows == 230
-    with pytest.raises(DataError, match="rows that cannot be read again"):
-        update(folder, monthly[-3:])
+    assert update(folder, monthly[-3:]).rows_new == 0
+    (done.run.path / ROWS).write_bytes(b"PK")
+    with pytest.raises(RunError, match="not what the manifest says"):
+        training_panel(done.run)
+
+
+def test_the_rows_of_a_source_that_has_grown_are_found_in_it(folder: Path, monthly: pd.DataFrame) -> None:
+    run = find("months", runs_dir=folder / "models")
+    monthly.assign(more=1.0).to_csv(folder / "rows.csv", index=False)
+    panel = training_panel(run)
+    assert panel.fingerprint() == run.data["fingerprint"]
+    assert panel.warnings[-1].startswith("30 rows have come since months was trained")
+    told = RecordingProgress()
+    assert forecast.audit(run, progress=told).passed
+    assert any("its choices are not checked" in note for note in told.notes)
+    monthly[3:].to_csv(folder / "rows.csv", index=False)
+    with pytest.raises(DataError, match=r"rows\.csv has changed"):
+        training_panel(run)
+
+
+@pytest.fixture(scope="module")
+def returns(old: Path, three: pd.DataFrame, tiny: Callable[..., Settings]) -> tuple[Run, pd.DataFrame]:
+    """A run on the returns of two of three series, and the rows of all."""
+    source = old / "three.csv"
+    three[(three["unique_id"] != "east") & (three["ds"] < "2004-03-01")].to_csv(source, index=False)
+    settings = tiny(target="log_return(y)", baseline=False, steps_per_epoch=2)
+    return forecast.train(source, settings, run="three", runs_dir=old / "models", draw=False), three
+
+
+def test_series_that_are_new_are_passed_over_and_those_that_are_gone_named(
+    returns: tuple[Run, pd.DataFrame],
+) -> None:
+    run, three = returns
+    told, source = RecordingProgress(), Path(run.manifest["source"])
+    three.to_csv(source, index=False)
+    panel, again = old_and_new_rows(run, None, False, told)
+    assert (panel.n_rows, panel.series_ids, again) == (400, ("north", "south"), str(source))
+    assert "1 series that three was not trained on is passed over" in told.warnings
+    three[three["unique_id"] != "north"].to_csv(source, index=False)
+    with pytest.raises(DataError, match="no rows of 'north' any more") as refused:
+        old_and_new_rows(run, None, False, told)
+    assert "Bring its old rows back" in refused.value.advice
+
+
+def test_what_is_made_of_the_row_before_is_made_of_the_last_old_one(returns: tuple[Run, pd.DataFrame]) -> None:
+    run, three = returns
+    three.to_csv(run.manifest["source"], index=False)
+    panel, _ = old_and_new_rows(run, three[three["ds"] == "2004-03-01"], False, NullProgress())
+    prices = three[(three["unique_id"] == "north") & (three["ds"] <= "2004-03-01")]["y"].to_numpy()
+    assert panel.columns == tuple(run.data["columns"])
+    last = panel.values[panel.rows(0)][-1, panel.column("log_return(y)")]
+    assert last == pytest.approx(np.log(prices[-1] / prices[-2]))
 
 
 def test_a_change_of_an_input_is_told_and_makes_it_train(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
