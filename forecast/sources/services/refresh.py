@@ -40,7 +40,7 @@ def refresh(path: Path, progress: Progress) -> str:
         return str(fetched.path)
     with suppress(OSError, ValueError, TypeError, KeyError):
         address = str(json.loads(path.with_name(f"{path.name}.json").read_bytes())["address"])
-        return str(download(address, refresh=True, data_dir=path.parent, progress=progress))
+        return str(download(address, refresh=True, data_dir=path.parent, progress=progress)[0])
     raise ConfigError(
         f"{path} does not say where it was fetched from.",
         f"Leave {setting('fetch', True)} out, and bring the file up to date yourself.",

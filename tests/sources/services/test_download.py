@@ -11,6 +11,8 @@ import pytest
 
 import forecast
 from forecast.errors import ConfigError, MachineError
+from forecast.progress import NullProgress
+from forecast.sources.services.refresh import refresh
 
 ROWS = "time,temp\n" + "".join(f"2024-01-{1 + day:02d},{day}\n" for day in range(30))
 
@@ -58,6 +60,9 @@ def test_it_is_fetched_once_and_said_to_be_a_copy(web: Web) -> None:
     path = forecast.fetch(address, refresh=True).path
     assert path.name.startswith("127.0.0.1-river-")
     assert forecast.read(address).values[-1] == 99
+    web["/river.csv?day=1"] = (ROWS + "2024-01-31,98\n").encode()
+    assert refresh(path, NullProgress()) == str(path)  # as `forecast update --fetch` asks for it
+    assert forecast.read(path).values[-1] == 98
 
 
 def test_what_is_no_table_is_refused_and_leaves_nothing(web: Web, tmp_path: Path) -> None:
