@@ -24,7 +24,7 @@ def in_a_line(done: Update) -> str:
 
 def _rows(done: Update) -> str:
     rows = f"{done.rows_new:,} new row{'' if done.rows_new == 1 else 's'}" if done.rows_new else "no new rows"
-    scored = f", {done.scored:,} forecasts scored" if done.scored else ""
+    scored = f", {done.scored:,} forecast{'' if done.scored == 1 else 's'} scored" if done.scored else ""
     alarms = f", {len(done.alarms)} alarm{'' if len(done.alarms) == 1 else 's'}" if done.alarms else ""
     return f"{rows}, until {done.last}{scored}{alarms}"
 
