@@ -149,6 +149,8 @@ def test_it_takes_the_place_only_if_it_is_better(folder: Path) -> None:
     assert again.replaced == (skill is not None and skill >= 0)
     with pytest.raises(ConfigError, match=r"margin.*2"):
         update(folder, margin=2.0)
+    with pytest.raises(ConfigError, match=r"versions.*0"):
+        update(folder, versions=0)
 
 
 def test_it_is_reproducible_also_when_it_is_interrupted(folder: Path, tmp_path: Path) -> None:
@@ -190,7 +192,11 @@ def test_a_run_that_kept_no_optimiser_begins_one(folder: Path) -> None:
     assert run.manifest["update"]["optimizer"] == "new"
 
 
-def test_newer_rows_alone_are_put_below_the_old_ones_and_kept(folder: Path, monthly: pd.DataFrame) -> None:
+def test_newer_rows_alone_are_put_below_the_old_ones_and_kept(
+    folder: Path, monthly: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thinned: list[tuple[Path, int]] = []
+    monkeypatch.setattr(module, "thin_out", lambda *given: thinned.append(given))
     monthly[KEPT - 9 :].to_csv(folder / "new.csv", index=False)  # they overlap with those of the run
     run = update(folder, folder / "new.csv", train=True, force=True).run
     (folder / "new.csv").unlink()
@@ -202,7 +208,8 @@ def test_newer_rows_alone_are_put_below_the_old_ones_and_kept(folder: Path, mont
     with pytest.raises(DataError, match="keeps its rows itself"):
         update(folder)
     more = monthly[-30:].assign(ds=monthly["ds"][-30:] + pd.DateOffset(months=30))
-    done = update(folder, more, train=True, force=True)  # of a frame, which no path names
+    done = update(folder, more, train=True, force=True, versions=7)  # of a frame, which no path names
+    assert thinned == [(folder / "models/months", 10), (folder / "models/months", 7)]
     assert (done.run.version, done.rows, done.rows_new) == (3, 230, 30)
     assert training_panel(done.run).n_rows == 230
     assert update(folder, monthly[-3:]).rows_new == 0
