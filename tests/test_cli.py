@@ -27,6 +27,7 @@ SHARED = {
     "console",
     "help",
     "options",
+    "pooling",
     "requests",
     "requirements",
     "tables",

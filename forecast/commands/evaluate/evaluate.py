@@ -85,8 +85,10 @@ def evaluate(
     if _UNSEEN not in kinds:
         return Scores(kinds[_TRAINED])
     if _TRAINED not in kinds:
-        apart = {key: kinds[_UNSEEN][key] for key in ("series", "n_series") if key in kinds[_UNSEEN]}
-        return Scores(kinds[_UNSEEN] | {_UNSEEN: apart})
+        unseen = kinds[_UNSEEN]
+        apart = {key: unseen[key] for key in ("series", "n_series") if key in unseen}
+        unseen.pop("series", None)
+        return Scores(unseen | {_UNSEEN: apart})
     return Scores(kinds[_TRAINED] | {_UNSEEN: kinds[_UNSEEN]})
 
 

@@ -288,6 +288,7 @@ def test_the_manifest_says_what_was_done(monthly_csv: Path, trained: Run, monthl
         "holidays": [],
         "first": "1990-01-01T00:00:00.000000",
         "last": "2006-08-01T00:00:00.000000",
+        "units": {},
         "notes": manifest["data"]["notes"],
         "warnings": [],
         "validation_from": "2001-09-01T00:00:00.000000",  # 140 rows of 200 to train on,
