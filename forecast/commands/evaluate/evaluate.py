@@ -74,22 +74,19 @@ def evaluate(
                 f"Leave {setting('memory')} out, and give a file.",
             )
         kinds = pool_parts(parts, partial(_score_files, run, models), progress)
+        unseen = {"n_series": kinds[_UNSEEN]["n_series"]} if _UNSEEN in kinds else {}
     else:
         panel = new_panel(run, training_panel(run) if source is None else source, progress)
         panels = _by_kind(run, panel)
         kinds = {
             kind: _score(run, models, some, progress, stream and kind == _TRAINED) for kind, some in panels.items()
         }
-        if _UNSEEN in kinds:
-            kinds[_UNSEEN]["series"] = [*panels[_UNSEEN].series_ids]
+        unseen = {"series": [*panels[_UNSEEN].series_ids]} if _UNSEEN in kinds else {}
     if _UNSEEN not in kinds:
         return Scores(kinds[_TRAINED])
     if _TRAINED not in kinds:
-        unseen = kinds[_UNSEEN]
-        apart = {key: unseen[key] for key in ("series", "n_series") if key in unseen}
-        unseen.pop("series", None)
-        return Scores(unseen | {_UNSEEN: apart})
-    return Scores(kinds[_TRAINED] | {_UNSEEN: kinds[_UNSEEN]})
+        return Scores(kinds[_UNSEEN] | {_UNSEEN: unseen})
+    return Scores(kinds[_TRAINED] | {_UNSEEN: unseen | kinds[_UNSEEN]})
 
 
 def _score_files(run: Run, models: Mapping[str, Model], files: list[str]) -> dict[str, Scored]:
