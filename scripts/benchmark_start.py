@@ -26,7 +26,7 @@ from statistics import median
 from typing import Any
 
 from records import markdown
-from speed import IMPORT, PREDICT, Bar, bars_table
+from speed import IMPORT, OF_IMPORT, PREDICT, Bar, bars_table
 
 PACKAGE = Path(__file__).resolve().parents[1] / "forecast"
 
@@ -36,7 +36,7 @@ LIMITS = {
     "forecast train weather --no-baseline": 2.0,
     "forecast train stocks": 2.5,
     "forecast train stocks --no-baseline": 2.0,
-    PREDICT: 0.12,
+    PREDICT: OF_IMPORT,
 }
 
 # The parts of a first run, each of which ends where a function is called, or where the last part does.
