@@ -191,13 +191,22 @@ def published() -> dict[tuple[str, str, int], tuple[float, float]]:
 
 
 OURS = ("segment-lstm", "rnn", "persistence")
+HEADS = {
+    "segment-lstm": "segment LSTM",
+    ENSEMBLE: ENSEMBLE,
+    "rnn": "vanilla RNN, same design",
+    "persistence": "last value",
+}
 
 
 def table(records: Sequence[Record]) -> str:
-    """The table in Markdown: MSE/MAE, means over seeds, of ours and of the published models."""
-    known = published()
-    ensembles = [ENSEMBLE] if any(record["model"] == ENSEMBLE for record in records) else []
-    columns = (OURS[0], *ensembles, *OURS[1:], *SHOWN)
+    """The table in Markdown: MSE/MAE, means over seeds, of ours and of the published models.
+
+    A cell is in it if all models that have records, but the ensemble, have one of this cell.
+    """
+    known, there = published(), {str(record["model"]) for record in records}
+    ours = [model for model in HEADS if model in there]
+    columns = (*ours, *SHOWN)
     rows: list[list[str]] = []
     means: dict[str, list[float]] = {}
     cells = {
@@ -205,7 +214,7 @@ def table(records: Sequence[Record]) -> str:
         for name in TASKS
         for horizon in HORIZONS
         if (cell := [r for r in records if (r["dataset"], r["horizon"]) == (name, horizon)])
-        and {r["model"] for r in cell}.issuperset(OURS)
+        and {r["model"] for r in cell}.issuperset(there.intersection(OURS))
     }
     for (name, horizon), cell in cells.items():
         trained = {str(r["model"]) for r in cell}
@@ -215,13 +224,14 @@ def table(records: Sequence[Record]) -> str:
             for model, (mse, _) in scores.items():
                 means.setdefault(model, []).append(mse)
         shown = ["{:.3f}/{:.3f}".format(*scores[model]) if model in scores else "–" for model in columns]
-        seconds = _mean(cell, OURS[0], "seconds")
-        thousands = _mean(cell, OURS[0], "parameters") / 1000
+        seconds = _mean(cell, ours[0], "seconds")
+        thousands = _mean(cell, ours[0], "parameters") / 1000
         rows.append([f"{name} {horizon}", f"{seconds:.0f}", f"{thousands:.0f}k", *shown])
-    averages = [f"{fmean(means[model]):.4f}" if means.get(model) else "–" for model in columns]
-    rows.append([f"mean MSE of {len(means.get(OURS[0], []))}", "", "", *averages])
-    head = ["", "seconds", "weights", "segment LSTM", *ensembles, "vanilla RNN, same design", "last value", *SHOWN]
-    return f"{markdown([head, *rows])}\n\n{against_rnn(cells.values())}\n"
+    n_cells = max(map(len, means.values()), default=0)
+    averages = [f"{fmean(of):.4f}" if len(of := means.get(model, [])) == n_cells > 0 else "–" for model in columns]
+    rows.append([f"mean MSE of {n_cells}", "", "", *averages])
+    made = markdown([["", "seconds", "weights", *(HEADS.get(model, model) for model in columns)], *rows])
+    return f"{made}\n\n{against_rnn(cells.values())}\n" if there.issuperset(OURS) else f"{made}\n"
 
 
 def _mean(cell: Sequence[Record], model: str, key: str) -> float:

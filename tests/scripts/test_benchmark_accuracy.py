@@ -45,6 +45,10 @@ def test_the_table_averages_seeds_and_cells() -> None:
     assert mean.startswith("| mean MSE of 1 |  |  | 1.5000 | 1.2500 |")  # Exchange is not among the twenty
     assert "10.0% lower in the mean, lower in 1 of 2 cells" in comparison
 
+    *_, first, mean = benchmark.table([record("ETTh1", 0, "ensemble", 1.25)]).splitlines()
+    assert first.startswith("| ETTh1 96 | 12 | 145k | 1.250/0.500 | 0.351/0.392 |")
+    assert mean.startswith("| mean MSE of 1 |  |  | 1.2500 | 0.3510 |")
+
 
 @pytest.mark.skipif(not DATASETS.is_dir(), reason="the datasets are not here")
 @pytest.mark.parametrize(
