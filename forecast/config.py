@@ -370,7 +370,7 @@ class NetworkSettings(Section):
         None,
         description="Per window: subtract the last value, its mean and scale, or the last value and its scale; "
         "seasonal also counts the forecast from the values one cycle before, smoothing from what exponential smoothing "
-        "of the window forecasts.",
+        "of the window forecasts. (default: last, none where a state is carried, or smoothing where it clearly pays)",
     )
     cycle: Steps | None = Field(
         None, description="Steps of the cycle that normalise = seasonal or smoothing counts with. (default: the season)"

@@ -308,10 +308,15 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     if network.segment is None and not price and not volatility:
         longer = longer_lookbacks(panel.clock, season, lookback, longest) if data.lookback is None else []
         chooses_map = linear and network.linear is None
-        # Where neither is to be chosen, the look would be for nothing.
-        found = probe(panel, config, longer) if longer or chooses_map else Found(lookback)
+        may_smooth = linear and network.normalise is None and normalise == "last" and network.decode != "recursive"
+        may_smooth &= not training.fall_back
+        # Where nothing is to be chosen, the look would be for nothing.
+        found = probe(panel, config, longer, may_smooth) if longer or chooses_map or may_smooth else Found(lookback)
         if found.why_lookback:
             reasons["lookback"] = found.why_lookback
+        if found.why_smoothing:
+            normalise, reasons["normalise"] = "smoothing", found.why_smoothing
+            cycle = network.cycle or season
         if chooses_map and found.why_not_linear:
             linear, reasons["linear"] = False, found.why_not_linear
         config = with_choice(found.lookback, linear)
@@ -491,6 +496,8 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         sentences.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
     if "transform" in particular and config.network.normalise == "last":
         sentences.append(f"taken for a price {particular['transform']}: logged, cumulative returns are forecast")
+    if config.network.normalise == "smoothing" and "normalise" in particular:
+        sentences.append(f"counted from exponential smoothing: {particular['normalise']}")
     if "linear" in particular:
         sentences.append(f"no linear map beside the network: {particular['linear']}")
     if segment > 1:
