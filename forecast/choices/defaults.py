@@ -36,6 +36,7 @@ from forecast.data.split import (
 from forecast.data.windows import Flags, Ints
 from forecast.data.words import with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.models.network import COUNTED_AHEAD
 from forecast.sources.formulas import expressions
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
@@ -229,7 +230,6 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # A volatility returns to its level, which its training rows tell.
     if volatility and network.normalise is None and not training.fall_back:
         normalise = "none"
-    cycle = network.cycle or (season if normalise in ("seasonal", "smoothing") else None)
     # On the validation spans of single series, too, a solved map made networks better or left them as they were, in a
     # third of the time: by 10 % (weekly CO2), 3 % (a monthly temperature). Beside columns known ahead it does not: it
     # made one electricity price 2 % better, another one 10 % worse. Generated days with a smooth year erred more with
@@ -274,7 +274,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             network={
                 "normalise": normalise,
                 "segment": segment,
-                "cycle": cycle,
+                "cycle": network.cycle or (season if normalise in COUNTED_AHEAD else None),
                 "linear": linear,
                 "linear_inputs": linear and network.linear_inputs is not False,
             },
@@ -316,7 +316,6 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             reasons["lookback"] = found.why_lookback
         if found.why_smoothing:
             normalise, reasons["normalise"] = "smoothing", found.why_smoothing
-            cycle = network.cycle or season
         if chooses_map and found.why_not_linear:
             linear, reasons["linear"] = False, found.why_not_linear
         config = with_choice(found.lookback, linear)

@@ -47,7 +47,7 @@ _GAIN_OF_MAP = 0.03
 # public panels the gain was at most 0.7 %, but for the quantities of a weather station by the hour: 2.2 and 3.8 %, and
 # a network without a map erred 2 and 5 % less on the validation span. So few panels bound the share, and no more. With
 # fewer windows than these (the station has a hundred thousand) the gain is chance, and a network does not learn what
-# the map knew: samples of 5 to 60 series of four competitions passed for such panels, and erred up to a third more.
+# the map knew: samples of 5 to 60 series of four panels passed for such panels, and erred up to a third more.
 _GAIN_OF_CHOICE, _WINDOWS_WITHOUT_MAP = 0.02, 10_000
 
 # Windows up to this length are counted from exponential smoothing if that, or a map of what it leaves, errs less by
@@ -116,7 +116,7 @@ def probe(panel: Panel, config: Config, longer: Sequence[int], may_smooth: bool)
         why_lookback = f"a linear map errs {gain:.1%} less before the test span than with {usual:,}"
     of_map, of_centre = by_window[lookback]
     if may_smooth and lookback <= _LONGEST_SMOOTHED:
-        network = {"normalise": "smoothing", "cycle": config.data.season}
+        network = {"normalise": "smoothing", "cycle": config.network.cycle or config.data.season}
         smoothed = replace(prepared, config=prepared.config.replace(network=network))
         pair = _errors(smoothed, train[lookback].subsample(_FITTED_WINDOWS), cutoffs)
         if (gain := 1 - _lower(pair) / errors[lookback]) > _GAIN_OF_SMOOTHING:

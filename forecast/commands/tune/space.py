@@ -12,6 +12,7 @@ from forecast.choices.defaults import default_patience
 from forecast.choices.lookback import TURNS, default_segment
 from forecast.config import Config, Settings, nest
 from forecast.models.catalogue import MODELS
+from forecast.models.network import COUNTED_AHEAD
 
 Value = bool | int | float | str
 
@@ -97,7 +98,7 @@ def configured(values: Mapping[str, Value], defaults: Config, asked: Settings) -
     network, season = config.network, config.data.season
     following: dict[str, object] = {"linear_inputs": network.linear and asked.network.linear_inputs is not False}
     if asked.network.cycle is None:
-        following["cycle"] = season if network.normalise in ("seasonal", "smoothing") else None
+        following["cycle"] = season if network.normalise in COUNTED_AHEAD else None
     if asked.network.segment is None:
         following["segment"] = default_segment(config.data.lookback, season, int(values.get("turns", TURNS)))
     if asked.training.patience is None:
@@ -139,7 +140,7 @@ def _centres(config: Config, asked: Settings) -> Choices:
     centres = ["last", "last-scaled"] if asked.training.fall_back else ["last", "standard", "last-scaled"]
     is_seasonal = 1 < config.data.season <= config.data.lookback // max(1, round(1 / _LOOKBACKS[0]))
     if is_seasonal and network.decode != "recursive" and not asked.training.fall_back:
-        centres += ["seasonal", "smoothing"]
+        centres += COUNTED_AHEAD
     return centres
 
 
