@@ -10,6 +10,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -22,11 +23,13 @@ from forecast import ConfigError, DataError, Run, RunError, Settings
 from forecast.archive.due import Alarm
 from forecast.cli import build_program
 from forecast.commands.replay import replay
-from forecast.commands.train.continuing import Continuation
+from forecast.commands.train import continuing
+from forecast.commands.train.continuing import Continuation, NotBetter
 from forecast.commands.update import update as module
 from forecast.commands.update.rows import old_and_new_rows
 from forecast.commands.update.words import in_a_line
 from forecast.data.prepare import prepare
+from forecast.model import Model
 from forecast.progress import NullProgress, StopRequested, Training
 from forecast.runs.find import find, open_run
 from forecast.runs.own_rows import ROWS
@@ -301,6 +304,40 @@ def test_after_a_change_it_learns_from_what_came_since(
     run = update(folder, more, train=True, force=True).run
     assert (run.config.data.validation_from, run.config.data.test_from) == ("2005-03-01", "2006-03-01")
     assert run.manifest["update"]["changed_since"] == "2004-03-01T00:00:00.000000"
+
+
+@pytest.mark.parametrize(
+    ("skill", "p_value", "margin", "after_a_change", "as_ever"),
+    [
+        (0.12, 0.3, None, True, False),
+        (0.08, 0.3, None, False, False),
+        (0.02, 0.01, None, True, True),
+        (0.12, 0.3, 0.2, False, False),
+        (0.01, 0.3, 0.005, True, True),
+        (None, None, None, False, False),
+    ],
+)
+def test_what_is_better_after_a_change(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    skill: float | None,
+    p_value: float | None,
+    margin: float | None,
+    after_a_change: bool,
+    as_ever: bool,
+) -> None:
+    run = find("months", runs_dir=folder / "models")
+    prepared = prepare(training_panel(run), run.config)
+    metrics = {"skill": {"version 1": skill}, "p_value": {"version 1": p_value}}
+    monkeypatch.setattr(continuing, "score_models", lambda *_: SimpleNamespace(metrics=metrics))
+    since = prepared.rows.panel.times[-30]
+    for changed_since, expected in ((since, after_a_change), (None, as_ever)):
+        continuation = Continuation(run, margin=margin, changed_since=changed_since)
+        if expected:
+            assert continuation.judge(prepared, Model.load(run), {})["skill"] == skill
+        else:
+            with pytest.raises(NotBetter, match="version 1 on"):
+                continuation.judge(prepared, Model.load(run), {})
 
 
 def test_watch_updates_until_it_is_told_to_stop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
