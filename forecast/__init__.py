@@ -48,7 +48,7 @@ _HOMES = {
     "Model": "model",
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
-    "Choice": "choices.defaults",
+    "Choice": "choices.plan",
     "resolve": "choices.defaults",
     "build_network": "models.backends.keras",
     "Run": "runs.run",
@@ -99,8 +99,8 @@ def __dir__() -> list[str]:
 # The same for those who check types, who run nothing; a test keeps the two alike.
 if TYPE_CHECKING:
     from forecast import plots as plots
-    from forecast.choices.defaults import Choice as Choice
     from forecast.choices.defaults import resolve as resolve
+    from forecast.choices.plan import Choice as Choice
     from forecast.commands.anomalies.anomalies import anomalies as anomalies
     from forecast.commands.audit.audit import audit as audit
     from forecast.commands.backtest.backtest import backtest as backtest

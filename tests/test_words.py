@@ -13,7 +13,8 @@ from onnxruntime import InferenceSession
 
 import forecast
 from forecast import DataError, ReadOptions, Run, Settings
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.choices.words import decide_words
 from forecast.commands.replay import replay
 from forecast.commands.serve.requests import RequestReader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.choices.holes import LEAST_OBSERVED
-from forecast.config import DataSettings
+from forecast.config import DataSettings, Settings
 from forecast.data.newest import count_measured
 from forecast.data.panel import Panel
-from forecast.data.split import rows_before_test
-from forecast.data.windows import Flags, fill_forward, index_windows, usable_and_seen
+from forecast.data.split import TEST, TRAIN, rows_before_test
+from forecast.data.windows import Flags, Ints, fill_forward, index_windows, usable_and_seen
+from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.sources.formulas import expressions
 from forecast.tables.timeparts import names_a_part
 
 # Words in the names of columns that are set rather than measured: codes, places, marks of quality.
@@ -37,6 +40,68 @@ def likeliest_target(panel: Panel) -> str:
     return panel.columns[0]
 
 
+def settle_targets(panel: Panel, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets: as asked, else the one of the source.
+
+    Args:
+        panel: What was read.
+        asked: Those that were asked for.
+
+    Raises:
+        DataError: If none was, and it is not clear which one is meant.
+    """
+    if asked:
+        return asked
+    if panel.default_target is None:
+        name = likeliest_target(panel)
+        example = phrase(f"--target {name!r}", f"target={name!r}", f'"target": {json.dumps(name)}')
+        raise DataError(
+            f"Which column should be forecast? There are {len(panel.columns)}: "
+            f"{', '.join(panel.columns[:30])}{' …' if len(panel.columns) > 30 else ''}.",
+            f"Name it with {setting('target')}, for example {example}."
+            + (f" If each is a series of its own: {setting('wide', True)}." if panel.n_series == 1 else ""),
+        )
+    return (panel.default_target,)
+
+
+def check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -> None:
+    """Refuse columns that the panel lacks, that are named twice, or that the network has no use for.
+
+    Args:
+        panel: What was read.
+        settings: What the user asked for.
+        targets: Names of the targets.
+
+    Raises:
+        DataError: If the panel lacks one of them.
+        ConfigError: Otherwise.
+    """
+    data = settings.data
+    named = [*targets, *(name for name in data.covariates or () if name not in targets), *data.known]
+    if made := [made.text for made in expressions(data.known) if made.text not in panel.columns]:
+        raise ConfigError(
+            f"known: what is made of other columns is not known ahead. Received: {made[0]}.",
+            f"Name it with {setting('covariates', made[0])}.",
+        )
+    for name in named:
+        if name not in data.known or name not in panel.texts:  # which are not numbers yet
+            try:
+                panel.column(name)
+            except DataError as error:
+                settings_of = {"target": targets, "static": data.static or (), "known": data.known}
+                error.setting = next((part for part, names in settings_of.items() if name in names), "covariates")
+                raise
+    twice = [name for name in named if named.count(name) > 1]
+    if twice:
+        parts = ", ".join(map(setting, ("target", "covariates", "known")))
+        raise ConfigError(f"Column {twice[0]!r} is named twice.", f"Give it to one of {parts}.")
+    if data.known and settings.network.decode == "direct":
+        raise ConfigError(
+            f"known: decode = direct does not look ahead. Received: {', '.join(data.known)}.",
+            f"Add {setting('decode', 'parallel')}, or use the model segment-lstm.",
+        )
+
+
 # A column is left out if fewer than this share of its values are there in the training rows.
 _LEAST_PRESENT = 0.9
 
@@ -58,6 +123,12 @@ class Inputs:
 
     kept: tuple[str, ...]
     left_out: dict[str, str]
+
+    @property
+    def why(self) -> str:
+        """What is said of those that were left out; nothing if none was."""
+        named = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
+        return f"left out of the inputs: {named}" if named else ""
 
 
 def choose_covariates(
@@ -108,6 +179,35 @@ def choose_covariates(
         left_out |= _too_costly(panel, data, targets, with_gaps, known_rows, lookback, horizon, most_lost)
     kept = tuple(panel.columns[column] for column in candidates if panel.columns[column] not in left_out)
     return Inputs(kept, left_out)
+
+
+def settle_covariates(
+    panel: Panel,
+    data: DataSettings,
+    targets: tuple[str, ...],
+    price: bool,
+    part: Ints,
+    lookback: int,
+    horizon: int,
+    may_have_holes: bool,
+) -> Inputs:
+    """The covariates: as asked, none beside a price, else those that are worth it.
+
+    Args:
+        panel: What was read.
+        data: What the user asked for.
+        targets: Names of the targets.
+        price: Whether the targets are prices, or volatilities.
+        part: The part of each row, [T].
+        lookback: L.
+        horizon: H.
+        may_have_holes: Whether windows may have holes.
+    """
+    if data.covariates is not None:
+        return Inputs(tuple(name for name in data.covariates if name not in targets), {})
+    if price:
+        return Inputs((), {})  # open, high and low are nearly copies of the price: they add noise, not information
+    return choose_covariates(panel, data, targets, part == TRAIN, part < TEST, lookback, horizon, may_have_holes)
 
 
 def _too_costly(
@@ -184,3 +284,35 @@ def static_columns(panel: Panel, known_rows: Flags) -> tuple[str, ...]:
         if (low[measured] == high[measured]).all() and len(np.unique(low[measured])) > 1:
             found.append(name)
     return tuple(found)
+
+
+def settle_static(
+    panel: Panel, data: DataSettings, targets: tuple[str, ...], known_rows: Flags
+) -> tuple[tuple[str, ...], str]:
+    """The static columns that are fed, which are those that were named, and what is said of others.
+
+    Args:
+        panel: What was read.
+        data: What the user asked for.
+        targets: Names of the targets.
+        known_rows: Which rows belong to the training or the validation span, [T].
+
+    Raises:
+        DataError: If one that was named changes in a series.
+    """
+    found = static_columns(panel, known_rows)
+    if data.static is not None:
+        for name in data.static:
+            if name not in found and panel.n_series > 1:
+                raise DataError(
+                    f"static: {name!r} changes in a series, or is the same in all of them.",
+                    f"Static columns of this table: {', '.join(map(repr, found)) or 'none'}. Others are "
+                    f"{setting('covariates')} or {setting('known')}.",
+                )
+        return data.static, ""
+    others = [*targets, *(data.covariates or ()), *data.known]
+    found = tuple(name for name in found if name not in others)
+    if not found:
+        return (), ""
+    # On simulated panels of 20 and 60 series they made forecasts of series never seen worse, whether they told or not.
+    return (), f"never change in a series, and describe it: {', '.join(found)}; not fed, unless named as static"

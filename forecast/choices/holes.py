@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from forecast.config import Settings
 from forecast.data.panel import Panel
 from forecast.data.split import rows_before_test
 from forecast.data.windows import Flags, index_windows, usable_and_seen
@@ -42,3 +43,26 @@ def choose_least_observed(
         f"holes would cost {lost / possible:.0%} of the windows: missing values are fed as missing, and a window needs "
         f"{LEAST_OBSERVED:.0%} of its targets"
     )
+
+
+def settle_least_observed(
+    panel: Panel, settings: Settings, targets: tuple[str, ...], known_rows: Flags, lookback: int, horizon: int
+) -> tuple[float, str]:
+    """The share of a window's targets that must be observed: as asked, else chosen; and what is said of it then.
+
+    Args:
+        panel: What was read.
+        settings: What the user asked for.
+        targets: Names of the targets.
+        known_rows: Which rows belong to the training or the validation span, [T].
+        lookback: L.
+        horizon: H.
+    """
+    asked = settings.data.least_observed
+    if settings.network.stateful:  # a state that is carried from row to row has no window to fill a hole from
+        return 1.0, ""
+    if asked is not None:
+        return asked, ""
+    if settings.training.hide_values or settings.network.decay:  # which ask for a network that knows holes
+        return LEAST_OBSERVED, ""
+    return choose_least_observed(panel, settings.data.longest_fill, targets, known_rows, lookback, horizon)

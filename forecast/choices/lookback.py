@@ -9,7 +9,7 @@ import numpy as np
 from forecast.config import DataSettings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.data.split import TEST
+from forecast.data.split import TEST, VALIDATION
 from forecast.data.windows import Ints, index_windows, usable_and_seen
 
 # Solving a linear map from more steps takes more than a second.
@@ -17,6 +17,9 @@ _LONGEST_PROBED = 1000
 
 # Turns of the cell over a lookback that is cut into segments, about.
 TURNS = 16
+
+# Windows to train on that a step of a panel's lookback takes, if it is longer than a third of the training rows.
+_WINDOWS_A_STEP = 20
 
 # Days in a year; a lookback of a year holds the day a year before each step of the horizon.
 _DAYS_OF_YEAR = 366
@@ -70,6 +73,31 @@ def longer_lookbacks(clock: Clock, season: int, usual: int, longest: int) -> lis
     if clock.unit == "D" and clock.multiple == 1:
         found |= {-(-years * _DAYS_OF_YEAR // season) * season for years in (1, 2)}
     return sorted(lookback for lookback in found if lookback > usual)
+
+
+def longest_lookback(panel: Panel, part: Ints, training_rows: float, horizon: int) -> int:
+    """The longest lookback that is taken without being asked for: a third of a series' training rows.
+
+    Many series have many windows even where each of them is short: of a panel it is also what leaves as many windows to
+    train on as a linear map from the lookback takes, and to 99 of 100 series a forecast.
+
+    Args:
+        panel: S series of T rows in all.
+        part: The part of each row, [T].
+        training_rows: Of a series, in the mean.
+        horizon: H.
+    """
+    starts = np.array(panel.offsets[:-1])[np.diff(panel.offsets) > 0]
+    known, trained = (np.add.reduceat(part < later, starts, dtype=np.int64) for later in (TEST, VALIDATION))
+    third = max(1, min(int(training_rows) // 3, int(trained.max()) - horizon))
+    if panel.n_series == 1:
+        return third
+    fitting = range(int(np.quantile(known, 0.01)), third, -1)
+
+    def n_windows(lookback: int) -> int:
+        return int(np.maximum(trained - lookback - horizon + 1, 0).sum())
+
+    return next((lookback for lookback in fitting if n_windows(lookback) >= _WINDOWS_A_STEP * lookback), third)
 
 
 def default_segment(lookback: int, season: int, turns: int = TURNS) -> int:

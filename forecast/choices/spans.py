@@ -1,4 +1,4 @@
-"""The shares of the validation and of the test span, and whether a panel is divided by time or by series."""
+"""How the rows are divided: the shares of the validation and of the test span, by time or by series."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from forecast.config import Division
+from forecast.config import DataSettings, Division
 from forecast.data.panel import Panel
-from forecast.data.split import TEST_SHARE, VALIDATION_SHARE, timestamp_of
+from forecast.data.split import TEST_SHARE, TRAIN, VALIDATION_SHARE, shares_of, split_panel, timestamp_of
 
 # Windows that each of the two spans holds, if that leaves half of the rows to train on: intervals take ten.
 _ENOUGH_WINDOWS = 10
@@ -95,3 +95,82 @@ def choose_division(panel: Panel, horizon: int) -> tuple[Division, str]:
     if n_early > _MOST_EARLY * len(last_rows):
         return "series", early
     return "time", early if n_early else "all series reach the end"
+
+
+def settle_shares(panel: Panel, data: DataSettings, usual_horizon: int) -> tuple[float, float, int]:
+    """The shares of the validation and of the test span, and the horizon: together, for a short series decides both.
+
+    Args:
+        panel: S series of T rows in all.
+        data: What the user asked for.
+        usual_horizon: The horizon of a long series.
+    """
+    n_rows = _usual_length(panel)
+    if data.validation_from is None and data.test_from is None:
+        horizons = (data.horizon,) if data.horizon else sorted({usual_horizon // part or 1 for part in (1, 2, 4)})[::-1]
+        return choose_shares(n_rows, horizons, data.lookback, data.validation, data.test)
+    validation, test = shares_of(data)
+    return validation, test, data.horizon or min(usual_horizon, max(1, int((1 - validation - test) * n_rows) // 9))
+
+
+def settle_validation_from(panel: Panel, data: DataSettings, horizon: int, season: int) -> str | None:
+    """Where the validation span begins: as asked, or before a test span that has a date; None where a share says it.
+
+    A single series keeps to the share of the whole time axis, if that leaves a horizon before the test span.
+
+    Args:
+        panel: S series of T rows in all.
+        data: What the user asked for.
+        horizon: H.
+        season: m.
+    """
+    if data.validation_from or data.validation or not data.test_from:
+        return data.validation_from
+    chosen = choose_validation_from(panel, data.test_from, horizon, horizon + (data.lookback or season))
+    split = split_panel(panel, data.model_copy(update={"validation_from": chosen}))
+    n_training = int(np.count_nonzero(split.part_of(panel) == TRAIN))
+    by_share = int((1 - VALIDATION_SHARE - TEST_SHARE) * panel.n_rows)
+    return chosen if panel.n_series > 1 or by_share > n_training else None
+
+
+def settle_division(panel: Panel, data: DataSettings, horizon: int) -> tuple[Division, str]:
+    """Whether the cut-offs are by time or by series, and what is said of it; nothing of one series.
+
+    Args:
+        panel: S series of T rows in all.
+        data: What the user asked for.
+        horizon: H.
+    """
+    if panel.n_series == 1 or data.validation_from or data.test_from:
+        return data.split or "time", ""
+    chosen, why = choose_division(panel, horizon)
+    cutoffs = {"time": "are the same for all series", "series": "leave the last share of each series' own rows"}
+    return (
+        data.split or chosen,
+        f"cut-offs {cutoffs[data.split or chosen]}: {why if data.split is None else 'as asked'}",
+    )
+
+
+def why_shares(panel: Panel, data: DataSettings, shares: tuple[float, float], horizon: int) -> str:
+    """Why the spans are larger than usual; nothing if they are not, or are as asked.
+
+    Args:
+        panel: S series of T rows in all.
+        data: What the user asked for.
+        shares: Those of the validation and of the test span.
+        horizon: H.
+    """
+    asked, usual = (data.validation, data.test), (VALIDATION_SHARE, TEST_SHARE)
+    if all(own is not None or share == normal for own, share, normal in zip(asked, shares, usual, strict=True)):
+        return ""
+    n_rows = _usual_length(panel)
+    validation, test = (round(share * n_rows) for share in shares)
+    return (
+        f"a short series: of {n_rows:,.0f} rows {validation} are for validation and {test} for the test "
+        f"({validation - horizon + 1} and {test - horizon + 1} windows), more than the usual tenth and fifth"
+    )
+
+
+def _usual_length(panel: Panel) -> float:
+    """Rows of a series; of several, the median."""
+    return float(np.median(np.diff(panel.offsets)))

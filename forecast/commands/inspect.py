@@ -58,7 +58,8 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
 
 def _plan(panel: Panel, asked: Settings) -> list[str]:
     """What `train` would say before it trains: what it chooses, what it warns of, or why it refuses."""
-    from forecast.choices.defaults import plan_in_sentences, resolve
+    from forecast.choices.defaults import resolve
+    from forecast.choices.plan import plan_in_sentences
     from forecast.commands.train.data_warnings import data_warnings
     from forecast.data.newest import forecast_warnings, newest_rows
     from forecast.data.prepare import prepare

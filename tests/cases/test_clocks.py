@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.choices.defaults import default_season
+from forecast.choices.usual import default_season
 from forecast.clocks.holidays import holidays
 from forecast.config import ReadOptions
 from forecast.data.clock import Clock

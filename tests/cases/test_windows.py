@@ -11,7 +11,8 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.errors import DataError
 from forecast.sources.read import read
 from recording import RecordingProgress

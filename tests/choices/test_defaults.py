@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from configs import PLAIN
-from forecast.choices import defaults
-from forecast.choices.defaults import (
-    default_batch,
-    default_season,
-    default_spans,
-    plan_in_sentences,
-    resolve,
-)
+from forecast.choices.defaults import resolve
 from forecast.choices.lookback import default_segment
+from forecast.choices.plan import REASONS, plan_in_sentences
+from forecast.choices.usual import default_batch, default_season, default_spans
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
@@ -128,7 +123,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
 
 def test_every_field_that_may_be_open_has_a_reason() -> None:
     open_beside = {"target", "levels", "cycle", "known", "validation_from", "newest", "model"}
-    assert set(PLAIN) | open_beside == set(defaults._REASONS)
+    assert set(PLAIN) | open_beside == set(REASONS)
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "stacked-lstm", "gru"])

@@ -7,7 +7,8 @@ import pytest
 
 import forecast
 from forecast import Config, Panel
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.data.clock import Clock
 
 N_ROWS = 900

@@ -12,7 +12,8 @@ import pytest
 import forecast
 from forecast import ConfigError, DataError, Settings
 from forecast.choices.columns import static_columns
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from recording import RecordingProgress
 
 

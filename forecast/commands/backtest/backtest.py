@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.commands.audit.checks import Check
 from forecast.commands.audit.learning import Learning, Table, check_choices, check_inputs, check_learning
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.commands.compare.classical import References, classical_references
 from forecast.commands.compare.leaderboard import (
     COMPARISONS,

@@ -73,7 +73,7 @@ def stream_rows(
     had_forecast, n_unsaved, saved_at = True, 0, time.monotonic()
     network = stream.run.config.network
     if network.stateful and not stream.carries_states:
-        from forecast.choices.defaults import carries_nothing  # which few streams need, and takes its time
+        from forecast.choices.plan import carries_nothing  # which few streams need, and takes its time
 
         progress.warn(carries_nothing(network))
     if options.resample is not None:

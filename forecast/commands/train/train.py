@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.commands.progress import shown_by_default
 from forecast.commands.train.continuing import Continuation, NotBetter
 from forecast.commands.train.data_warnings import data_warnings

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from forecast.choices.defaults import default_patience
 from forecast.choices.lookback import TURNS, default_segment
+from forecast.choices.usual import default_patience
 from forecast.config import Config, Settings, nest
 from forecast.models.catalogue import MODELS
 from forecast.models.network import COUNTED_AHEAD

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.commands.progress import ForwardingProgress, shown_by_default
 from forecast.commands.train import train as trainings
 from forecast.commands.tune.folds import has_room, rolling_folds, without_test

@@ -16,7 +16,8 @@ from typer.testing import Result
 
 import forecast
 from forecast import Run, Settings, Stream
-from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.defaults import resolve
+from forecast.choices.plan import plan_in_sentences
 from forecast.commands.stream.feed import stream_rows
 from forecast.commands.stream.recent_rows import forget_state
 from forecast.data.clock import Clock
