@@ -44,8 +44,9 @@ def plot_training(
             outcome = f"kept: epoch {kept[model]}" if kept[model] else "no epoch was kept"
             curves.append(draw_curve(axes, numbers, validation, style, f"{name}, validation ({outcome})"))
             at = numbers == kept[model]
-            above = 5 + style.zorder  # of all curves; the model's circle on the baseline's square
-            axes.plot(numbers[at], validation[at], style.marker, color=style.color, ms=9, mec="white", zorder=above)
+            # Above all curves; the model's circle on the baseline's square, which is larger, so that both are seen.
+            above, ms = 5 + style.zorder, 9 if model == labels.model else 13
+            axes.plot(numbers[at], validation[at], style.marker, color=style.color, ms=ms, mec="white", zorder=above)
         training = draw_curve(axes, numbers, epochs["mae"].to_numpy(float), style, f"{name}, training")
         training.set(linewidth=0.45 * style.width, alpha=0.8)
         curves.append(training)
