@@ -106,6 +106,19 @@ def test_they_are_told_at_reading_and_learned_where_they_are_named(table: Path, 
     )
 
 
+def test_a_word_of_the_test_span_changes_no_earlier_input(settings: Settings) -> None:
+    frame = shops()
+    frame.loc[3, "region"] = None  # of a shop whose other cells hold one word
+    panel = forecast.read(frame)
+    config = resolve(settings, panel)[0]
+    before = prepare(panel, config).rows
+    frame.loc[N_DAYS - 8, "region"] = "region 05"  # which moves in the test span
+    after = prepare(forecast.read(frame), config).rows
+    is_earlier = before.panel.times < np.datetime64("2024-02-20")
+    assert np.array_equal(before.scaled[is_earlier], after.scaled[is_earlier], equal_nan=True)
+    assert not np.array_equal(before.scaled, after.scaled, equal_nan=True)
+
+
 def test_words_are_numbered_by_the_training_rows(run: Run, table: Path) -> None:
     (plan,) = (own for own in run.config.read.notation if own.column == "plan")
     assert plan.words == ("", *sorted(f"plan {number}" for number in range(1, 14) if number != 7))

@@ -166,7 +166,11 @@ def choose_covariates(
             continue
         seen = [panel.values[rows, column][training_rows[rows]] for rows in spans]
         present = min((float(np.mean(~np.isnan(values))) for values in seen), default=0.0)
-        if any(np.isnan(values).all() or np.nanmin(values) == np.nanmax(values) for values in seen) or not seen:
+        n_alike = sum(bool(np.isnan(values).all() or np.nanmin(values) == np.nanmax(values)) for values in seen)
+        if n_alike == len(seen):
+            continue
+        if n_alike:
+            left_out[name] = f"it never changes in {n_alike:,} of {len(seen):,} series"
             continue
         if present < least_present:
             of_series = " of a series" if panel.n_series > 1 else ""
@@ -303,7 +307,11 @@ def settle_static(
     found = static_columns(panel, known_rows)
     if data.static is not None:
         for name in data.static:
-            if name not in found and panel.n_series > 1:
+            if panel.n_series == 1 and not _never_changes(panel, name, known_rows):
+                raise DataError(
+                    f"static: {name!r} changes.", f"Name it with {setting('covariates')} or {setting('known')}."
+                )
+            if panel.n_series > 1 and name not in found:
                 raise DataError(
                     f"static: {name!r} changes in a series, or is the same in all of them.",
                     f"Static columns of this table: {', '.join(map(repr, found)) or 'none'}. Others are "
@@ -316,3 +324,11 @@ def settle_static(
         return (), ""
     # On simulated panels of 20 and 60 series they made forecasts of series never seen worse, whether they told or not.
     return (), f"never change in a series, and describe it: {', '.join(found)}; not fed, unless named as static"
+
+
+def _never_changes(panel: Panel, name: str, known_rows: Flags) -> bool:
+    """Whether a column of a single series, of words or of numbers, has one value in these rows [T]."""
+    text = panel.texts.get(name)
+    cells = panel.values[:, panel.column(name)] if text is None else np.where(text.codes < 0, np.nan, text.codes)
+    known = cells[known_rows]
+    return len(np.unique(known[~np.isnan(known)])) <= 1

@@ -86,7 +86,14 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     if settings.makes_portfolio and not config.portfolio:  # which the record of a run has
         n_rows = np.count_nonzero(rows.part == TRAIN) // panel.n_series
         half = (n_rows - config.data.horizon) // 2  # leaves half of the windows
-        config = plan_portfolio(config, asked.training.members, min(rows.longest, int(half)))
+        longest, usual = min(rows.longest, int(half)), config.data.lookback
+        if config.data.least_observed == 1:
+            inputs, outputs = config.data.covariates, config.data.horizon
+            longest = shorten_for_gaps(rows.panel, config.data, targets, inputs, rows.part, longest, outputs)
+        config = plan_portfolio(config, asked.training.members, longest)
+        if config.data.lookback > usual:
+            reasons["newest"] = reasons["lookback"]
+            reasons["lookback"] = "the longest that a member of the portfolio reads"
     return config, choices_of(asked, config, reasons)
 
 
@@ -96,7 +103,8 @@ def _with_names(settings: Settings, panel: Panel) -> tuple[Settings, tuple[str, 
     settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     targets = settle_targets(panel, settings.data.target)
     issued = [name for name in panel.issues.ahead if name not in targets] if panel.issues is not None else []
-    known = (*dict.fromkeys((*settings.data.known, *(settings.data.static or ()), *issued)),)
+    more = dict.fromkeys((*(settings.data.static or ()), *issued))
+    known = (*settings.data.known, *(name for name in more if name not in settings.data.known))
     return settings.replace(data={"known": known}), targets
 
 
@@ -150,7 +158,7 @@ def _look_at_rows(settings: Settings, panel: Panel, targets: tuple[str, ...]) ->
     data = data.model_copy(update={**divided, "known": known})
     whys = [why_price(panel, name, training_rows, known_rows) for name in targets]
     price, volatility = all(whys), _is_volatility(data, targets)
-    longest = longest_lookback(panel, part, (1 - validation - test) * panel.n_rows / panel.n_series, horizon)
+    longest = longest_lookback(panel, part, horizon, season)
     # On the rows of three realised variances before their test spans, and on the built-in stocks, networks that saw
     # more than the newest month of a volatility erred more.
     usual_lookback = HAR_SPANS[-1] if volatility else usual_lookback
@@ -231,7 +239,7 @@ def _configured(settings: Settings, rows: _Rows, lookback: int, normalise: str, 
     network, training, panel, data = settings.network, settings.training, rows.panel, rows.data
     segment = min(network.segment or default_segment(lookback, data.season), lookback)
     n_channels = len(data.target) if data.channels == "independent" else 1
-    n_windows = int((1 - data.validation - data.test) * panel.n_rows) * n_channels
+    n_windows = int(np.count_nonzero(rows.part == TRAIN)) * n_channels
     # Otherwise the network would learn the rising prices of the training years as a law, and forecast them ever after.
     mirror = rows.price and data.transform == "log" and not network.stateful
     # Only a decoder that asks by the name of a series must learn to do without it.

@@ -48,7 +48,7 @@ def shorten_for_gaps(
     inputs = [panel.column(name) for name in (*targets, *covariates, *data.known)]
     outputs = [panel.column(name) for name in (*targets, *data.known)]
     is_known = part < TEST
-    if panel.stretches()[-1] + 1 == panel.n_series and not np.isnan(panel.values[is_known][:, inputs]).any():
+    if not panel.n_gaps and not np.isnan(panel.values[is_known][:, inputs]).any():
         return lookback
     usable, seen = usable_and_seen(panel, data.longest_fill, inputs, outputs)
     shorter = lookback
@@ -75,24 +75,24 @@ def longer_lookbacks(clock: Clock, season: int, usual: int, longest: int) -> lis
     return sorted(lookback for lookback in found if lookback > usual)
 
 
-def longest_lookback(panel: Panel, part: Ints, training_rows: float, horizon: int) -> int:
+def longest_lookback(panel: Panel, part: Ints, horizon: int, season: int) -> int:
     """The longest lookback that is taken without being asked for: a third of a series' training rows.
 
-    Many series have many windows even where each of them is short: of a panel it is also what leaves as many windows to
-    train on as a linear map from the lookback takes, and to 99 of 100 series a forecast.
+    Many series have many windows even where each of them is short: of a panel it is a season at least, and also what
+    leaves as many windows to train on as a linear map from the lookback takes, and to 99 of 100 series a forecast.
 
     Args:
         panel: S series of T rows in all.
         part: The part of each row, [T].
-        training_rows: Of a series, in the mean.
         horizon: H.
+        season: m.
     """
     starts = np.array(panel.offsets[:-1])[np.diff(panel.offsets) > 0]
     known, trained = (np.add.reduceat(part < later, starts, dtype=np.int64) for later in (TEST, VALIDATION))
-    third = max(1, min(int(training_rows) // 3, int(trained.max()) - horizon))
-    if panel.n_series == 1:
-        return third
-    fitting = range(int(np.quantile(known, 0.01)), third, -1)
+    is_panel = panel.n_series > 1
+    third = max(int(trained.mean()) // 3, season if is_panel else 1)
+    third = max(1, min(third, int(trained.max()) - horizon))
+    fitting = range(int(np.quantile(known, 0.01)), third, -1) if is_panel else ()
 
     def n_windows(lookback: int) -> int:
         return int(np.maximum(trained - lookback - horizon + 1, 0).sum())

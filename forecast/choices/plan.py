@@ -77,7 +77,7 @@ def choices_of(settings: Settings, config: Config, reasons: Mapping[str, str]) -
     reasons = REASONS | {field: why for field, why in reasons.items() if why}
     asked, chosen = settings.model_dump(), config.model_dump()
     return [
-        Choice(field, value, reasons.get(field, "as all rows were read"))
+        Choice(field, value, reasons[field])
         for section, fields in chosen.items()
         if section in Settings.model_fields and section != "read"  # what was inferred while reading was told then
         for field, value in fields.items()
@@ -104,12 +104,12 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         return f"{name} ({count:,} words{none}, learned as an embedding)" if count else name
 
     reasons = {choice.field: choice.why for choice in choices}
-    why = reasons.get("lookback", _BY_CLOCK)
+    why = reasons.get("newest" if config.portfolio and config.network.newest else "lookback", _BY_CLOCK)
     sentences = [
         f"target: {', '.join(data.target)}"
         + (f"; other inputs: {', '.join(data.covariates)}" if data.covariates else "")
         + (f"; known ahead: {', '.join(map(known_in_words, data.known))}" if data.known else ""),
-        f"lookback {clock.describe(usual)}{f' ({why})' if why != _BY_CLOCK else ''}, "
+        f"lookback {clock.describe(usual)}{f' ({why})' if why not in (_BY_CLOCK, REASONS['newest']) else ''}, "
         f"horizon {clock.describe(data.horizon)}, "
         + (f"season {clock.describe(data.season)}" if data.season > 1 else "no season"),
     ]

@@ -217,7 +217,7 @@ def _gain_of_choice(of_map: Floats, of_centre: Floats, series: Ints) -> float:
 
 
 def _pairs(prepared: Prepared, windows: Windows) -> tuple[Floats, Floats, Floats]:
-    """Lookback [N, L] and horizon [N, H] of the first target as a network normalises them, and the scale [N, 1].
+    """What is read of a lookback [N, L] and horizon [N, H] of the first target, normalised; and the scale [N, 1].
 
     Holes in the lookback are filled; the horizon is NaN where nothing was observed.
     """
@@ -225,7 +225,8 @@ def _pairs(prepared: Prepared, windows: Windows) -> tuple[Floats, Floats, Floats
     past, future = fill_within(first[windows.past()])[0], first[windows.future()]
     shape = Shape(windows.lookback, windows.horizon, targets=1, covariates=0, known=0, series=1)
     config = prepared.config.network
-    window, middle, scale = Network(config, shape, NumpyOps(config, {})).normalise(past)
+    network = Network(config, shape, NumpyOps(config, {}))
+    window, middle, scale = network.normalise(network.newest(past))
     left = future if middle is None else future - middle
     scale = np.ones((len(left), 1, 1)) if scale is None else scale
     return window[..., 0], (left / scale)[..., 0], scale[..., 0]

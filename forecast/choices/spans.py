@@ -116,7 +116,7 @@ def settle_shares(panel: Panel, data: DataSettings, usual_horizon: int) -> tuple
 def settle_validation_from(panel: Panel, data: DataSettings, horizon: int, season: int) -> str | None:
     """Where the validation span begins: as asked, or before a test span that has a date; None where a share says it.
 
-    A single series keeps to the share of the whole time axis, if that leaves a horizon before the test span.
+    A single series keeps to the share of the whole time axis, if that leaves as many rows as would be chosen.
 
     Args:
         panel: S series of T rows in all.
@@ -161,13 +161,19 @@ def why_shares(panel: Panel, data: DataSettings, shares: tuple[float, float], ho
         horizon: H.
     """
     asked, usual = (data.validation, data.test), (VALIDATION_SHARE, TEST_SHARE)
-    if all(own is not None or share == normal for own, share, normal in zip(asked, shares, usual, strict=True)):
+    names = ("a tenth for validation", "a fifth for the test")
+    enlarged = [
+        name
+        for name, own, share, normal in zip(names, asked, shares, usual, strict=True)
+        if own is None and share != normal
+    ]
+    if not enlarged:
         return ""
     n_rows = _usual_length(panel)
     validation, test = (round(share * n_rows) for share in shares)
     return (
         f"a short series: of {n_rows:,.0f} rows {validation} are for validation and {test} for the test "
-        f"({validation - horizon + 1} and {test - horizon + 1} windows), more than the usual tenth and fifth"
+        f"({validation - horizon + 1} and {test - horizon + 1} windows), more than the usual {' and '.join(enlarged)}"
     )
 
 

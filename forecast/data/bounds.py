@@ -173,7 +173,7 @@ def check_limits(panel: Panel, config: DataConfig, stated: Sequence[str], known_
         if len(beyond):
             raise DataError(
                 f"{len(beyond):,} values of {name!r} lie beyond its limits {low:g} … {high:g}: the first is "
-                f"{values[beyond[0]]:g} at {panel.times[beyond[0]]}.",
+                f"{values[beyond[0]]:g} at {panel.clock.format(panel.times[beyond[0]])}.",
                 f"State other {setting('limits')}, or {setting('limits', 'none')}.",
             )
 

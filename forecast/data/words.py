@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
@@ -41,7 +42,7 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
         text = panel.texts[own.column]
         number_of = {word: number for number, word in enumerate(own.words, UNKNOWN + 1)}
         numbers = np.array([number_of.get(word, UNKNOWN) for word in (*text.words, "")])  # -1, no word, is the last
-        codes = text.codes if own.often_empty else without_holes(panel, text.codes)
+        codes = text.codes if own.often_empty else _filled(panel, text.codes)
         columns.append(numbers[codes].astype(np.float64))
         if unknown := [code for code in np.unique(text.codes) if code >= 0 and numbers[code] == UNKNOWN]:
             n_rows, named = int(np.isin(text.codes, unknown).sum()), [quote(text.words[code]) for code in unknown]
@@ -70,6 +71,16 @@ def without_holes(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
     last = np.maximum.reduceat(codes, starts)
     first = np.minimum.reduceat(np.where(codes < 0, np.iinfo(codes.dtype).max, codes), starts)
     return codes if (first < last).any() else np.where(codes < 0, np.repeat(last, lengths), codes)
+
+
+def _filled(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Codes [T] of words with holes filled by the word before them in their series; at its beginning, by its first.
+
+    The training rows told that words never change in a series. That a later row has another changes no earlier one.
+    """
+    words = pd.Series(np.where(codes < 0, np.nan, codes))
+    series = np.repeat(np.arange(panel.n_series), np.diff(panel.offsets))
+    return words.groupby(series).ffill().groupby(series).bfill().fillna(-1).to_numpy(codes.dtype)
 
 
 def as_decided(panel: Panel, read: ReadOptions) -> Panel:

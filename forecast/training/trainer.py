@@ -17,7 +17,7 @@ from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Ints, Windows, median
 from forecast.data.words import UNKNOWN
-from forecast.errors import ConfigError, RunError
+from forecast.errors import ConfigError, RunError, setting
 from forecast.models.backends.keras import Adam, KerasRuntime, gather, input_specs
 from forecast.models.backends.loops import is_worth_compiling
 from forecast.models.backends.tensorflow import keras, tf
@@ -190,8 +190,8 @@ class Fit:
     def _diverged(self, sign: str) -> ConfigError:
         return ConfigError(
             f"{sign} (epoch {self.epoch}): training has diverged.",
-            f"Try --overwrite with a smaller --learning-rate than {self.config.learning_rate:g}, "
-            f"or a smaller --clip-norm than {self.config.clip_norm:g}.",
+            f"Try a smaller {setting('learning_rate')} than {self.config.learning_rate:g}, or a smaller "
+            f"{setting('clip_norm')} than {self.config.clip_norm:g}.",
         )
 
     def _one_step(self, step: Any, inputs: dict[str, Any], y_true: Any, rate: Any, momentum: Any) -> Any:

@@ -93,3 +93,32 @@ def test_many_short_series_have_as_long_a_lookback_as_leaves_windows_to_train_on
     data = planned(forecast.configure(settings), many)[0].data
     assert (data.lookback, data.validation_from) == (12, "1952-01-01T00:00:00")
     assert len(forecast.prepare(many, forecast.resolve(forecast.configure(settings), many)[0]).train) == 60
+
+
+@pytest.mark.parametrize("settings", [{"newest": 10}, {"newest": 12, "lookback": 24}])
+def test_what_the_look_judges_is_what_is_read(settings: dict[str, object]) -> None:
+    config, _ = planned(forecast.configure(settings), five_years())
+    assert (config.network.newest, config.data.lookback) == (settings["newest"], settings.get("lookback", 36))
+
+
+def test_of_dates_the_rows_before_them_count() -> None:
+    times = np.datetime64("2001-01-01", "us") + np.arange(20_000) * np.timedelta64(1, "h")
+    values = np.random.default_rng(6).normal(size=(20_000, 1))
+    panel = Panel(values, times, ("y",), Clock("h"), default_target="y")
+    few = resolve(forecast.configure(test_from=str(times[230])), panel)[0]
+    assert few.data.lookback <= 230 // 3
+    assert len(forecast.prepare(panel, few).train) > 50
+    config = resolve(forecast.configure(test_from=str(times[2000])), panel)[0]
+    assert (config.data.lookback, config.network.segment, config.training.batch_size) == (168, 8, 64)
+
+
+def test_members_that_read_more_find_windows_between_gaps() -> None:
+    panel = five_years()
+    kept = np.arange(panel.n_rows) % 100 != 99
+    holed = replace(panel, values=panel.values[kept], times=panel.times[kept], offsets=(0, int(kept.sum())))
+    config, choices = resolve(forecast.configure(least_observed=1, members="all"), holed)
+    assert 36 < config.data.lookback <= 99 - 12
+    assert len(forecast.prepare(holed, config).train) > 0
+    reasons = {choice.field: choice.why for choice in choices}
+    assert reasons["lookback"] == "the longest that a member of the portfolio reads"
+    assert config.network.newest == 36

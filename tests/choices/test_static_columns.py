@@ -86,3 +86,20 @@ def test_a_series_never_seen_brings_its_own(tiny: Callable[..., Settings], tmp_p
     assert (larger != found).all()  # its size is on the scale of the shops that were trained on
     elsewhere = forecast.predict(run, new.assign(region="west"))["segment-lstm"]
     assert np.isfinite(elsewhere).all()
+
+
+def test_of_a_single_series_one_that_changes_is_refused() -> None:
+    panel = forecast.read(shops(1))
+    with pytest.raises(DataError, match="static: 'price' changes") as refused:
+        resolve(forecast.configure(target="sales", static="price"), panel)
+    assert "covariates" in refused.value.text("python")[1]
+    assert resolve(forecast.configure(target="sales", static="size"), panel)[0].data.static == ("size",)
+
+
+def test_an_input_that_is_the_same_throughout_one_series_is_told() -> None:
+    table = shops(4)
+    table.loc[table["unique_id"] == "s02", "price"] = 5.0
+    panel = forecast.read(table)
+    config, choices = resolve(forecast.configure(target="sales"), panel)
+    assert "price" not in config.data.covariates
+    assert "price: it never changes in 1 of 4 series" in "; ".join(plan_in_sentences(config, panel.clock, choices))

@@ -93,3 +93,12 @@ def test_fingerprint_tells_any_two_trainings_apart() -> None:
     ]
     assert len({panel.fingerprint(), *(other.fingerprint() for other in others)}) == 7
     assert replace(panel, values=panel.values.copy(), name="another name").fingerprint() == panel.fingerprint()
+
+
+def test_a_last_series_without_rows_has_no_stretch() -> None:
+    times = np.datetime64("2020-01-01", "us") + np.arange(6) * np.timedelta64(1, "D")
+    for offsets in ((0, 6, 6), (0, 0, 6), (0, 3, 3, 6)):
+        names = tuple(f"s{number}" for number in range(len(offsets) - 1))
+        panel = Panel(np.ones((6, 1)), times, ("y",), Clock("D"), names, offsets)
+        assert panel.n_gaps == 0
+        assert len(np.unique(panel.stretches())) == len({*offsets}) - 1

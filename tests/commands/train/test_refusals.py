@@ -109,7 +109,7 @@ def test_the_last_finite_checkpoint_outlives_a_divergence(
     config = tiny(steps_per_epoch=10)
     with pytest.raises(ConfigError, match=f"{sign}.*: training has diverged") as stopped:
         forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, progress=AtStep(13, spoil))
-    assert "--learning-rate" in stopped.value.advice
+    assert "Try a smaller learning_rate than" in stopped.value.advice
     newest = max((tmp_path / ".run.training" / "checkpoints").iterdir())
     assert newest.name == f"model.1-{10 if seconds else 12:09d}.ckpt"
     assert all(np.isfinite(array).all() for array in np.load(io.BytesIO(newest.read_bytes()[32:])).values())
