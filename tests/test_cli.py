@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -17,9 +20,11 @@ import forecast
 from forecast import commands
 from forecast.cli import build_program, main
 from forecast.commands import COMMANDS
+from forecast.commands.console import command_line
 from forecast.config import option_fields
 from forecast.errors import DataError
 from forecast.models.catalogue import configure
+from forecast.tables.folders import absolute
 
 # What the commands share is no command.
 SHARED = {
@@ -164,3 +169,26 @@ def test_the_help_lists_the_commands_below_what_one_wants() -> None:
             shown[first] = panel
     assert shown == COMMANDS
     assert list(shown) == list(COMMANDS)
+
+
+def test_files_named_together_are_found_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_stations(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names = os.pathsep.join(Path(file).name for file in files)
+    assert absolute(names) == os.pathsep.join(map(os.path.realpath, files))
+    assert absolute("no-file.csv") == os.path.realpath("no-file.csv")
+
+
+def test_what_was_typed_is_kept_without_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["forecast", "update", "mine", "postgresql://me:secret@host/db", "--overwrite"])
+    assert command_line("--overwrite") == "forecast update mine postgresql://me@host/db"
+
+
+@pytest.mark.parametrize("words", [["datasets"], ["datasets", "--json"]])
+def test_who_stops_reading_gets_no_traceback(words: list[str]) -> None:
+    program = [sys.executable, "-c", "from forecast.cli import main; main()", *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate()
+    assert (process.returncode, said) == (1, b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import signal
 import sys
 import threading
@@ -51,6 +52,13 @@ def print_csv(content: bytes) -> None:
 def say(sentence: str, strong: bool = False) -> None:
     """One line on standard output, never wrapped: someone may want to copy it."""
     out.print(escape(_escape_controls(sentence)), style="bold" if strong else None, soft_wrap=True)
+
+
+def command_line(without: str = "") -> str:
+    """What was typed, as a shell takes it, but for one word and the passwords of databases: it is kept and shown."""
+    from forecast.sources.sql import without_password  # which most commands do without
+
+    return without_password(shlex.join(["forecast", *(word for word in sys.argv[1:] if word != without)]))
 
 
 def print_json(value: object) -> None:

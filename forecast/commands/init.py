@@ -22,7 +22,9 @@ def command(
     from forecast.runs.files import write_output
 
     if output.exists() and not overwrite:
-        raise ConfigError(f"{output} exists.", "Type: forecast init --overwrite, or name another file.")
+        raise ConfigError(
+            f"{output} exists.", f"Type: forecast init {in_shell(output)} --overwrite, or name another file."
+        )
     write_output(output, commented_toml().encode())
     say(f"{output}: remove the # before what you set")
     say(f"next: forecast train weather --config {in_shell(output)}")

@@ -48,7 +48,7 @@ def rollback(run: Run | str, *, to: int | None = None, runs_dir: Path | None = N
     """
     from forecast.errors import RunError, phrase
     from forecast.runs.files import locked
-    from forecast.runs.find import find, folder_named, open_run, runs_folder
+    from forecast.runs.find import find, folder_named, open_run, runs_folder, versions_of
     from forecast.runs.run import Run
     from forecast.runs.versions import folder_of_version, numbers_of_versions, put_in_place
 
@@ -68,10 +68,13 @@ def rollback(run: Run | str, *, to: int | None = None, runs_dir: Path | None = N
         if number not in versions:
             raise RunError(f"{home.name} has no version {number}.", f"Versions: {', '.join(map(str, versions))}.")
         if not open_run(folder_of_version(home, number)).is_whole:
-            whole = [other for other in versions if open_run(folder_of_version(home, other)).is_whole]
+            whole = [version.version for version in versions_of(home)[0] if version.is_whole]
             raise RunError(
                 f"Of version {number} of {home.name}, an old one, only the scores are kept.",
                 f"Versions that can be put in place: {', '.join(map(str, whole))}.",
             )
+        version = open_run(folder_of_version(home, number))
+        for network in version.manifest["networks"]:
+            version.weights(network)  # which a damaged one refuses
         put_in_place(home, number)
     return find(home.resolve())

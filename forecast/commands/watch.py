@@ -36,7 +36,7 @@ def command(
 
     An update that fails, because a service does not answer, is told of on standard error, and the next one is awaited.
     """
-    from forecast.commands.console import ConsoleProgress
+    from forecast.commands.console import ConsoleProgress, err, print_error
     from forecast.commands.update.update import update
     from forecast.commands.update.words import in_a_line
     from forecast.errors import ForecastError
@@ -61,8 +61,12 @@ def command(
                         progress=progress,
                         command=f"forecast watch {run}",
                     )
+                except StopRequested:
+                    raise
                 except ForecastError as error:
-                    progress.warn(f"{time.strftime('%Y-%m-%d %H:%M')} {error.text('shell')[0]}")
+                    if not as_json:
+                        err.print(time.strftime("%Y-%m-%d %H:%M"), end=" ")
+                    print_error(error, as_json)
                 else:
                     print(json.dumps(done.to_json()) if as_json else in_a_line(done), flush=True)
                 time.sleep(max(0.0, seconds - (time.monotonic() - began)))

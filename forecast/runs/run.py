@@ -530,7 +530,7 @@ class Explanation(Shown):
     @property
     def plots(self) -> tuple[Path, ...]:
         """The plots, in the order of their names."""
-        return tuple(sorted(self.folder.glob("*.png")))
+        return tuple(sorted(self.folder.glob("[0-9]-*.png")))
 
     def picture(self, plot: Path) -> bytes:
         """One of the `plots` as a PNG file; a `RunError` if it is a link, or too large for a plot."""

@@ -64,6 +64,11 @@ def files_named(source: str) -> list[str]:
     return paths
 
 
+def absolute(source: str) -> str:
+    """A file, a pattern, or several files that are named together, by names that mean the same in every folder."""
+    return os.pathsep.join(os.path.realpath(path) for path in files_named(source) or [source])
+
+
 def find_files(source: str) -> Input | None:
     """The files of a folder, of those of the commonest kind, of a pattern ``stations/*.csv``, or several by name.
 

@@ -77,6 +77,11 @@ def test_rollback_puts_back_the_version_before_or_any(home: Path, quick: Callabl
     with pytest.raises(RunError, match="no version 4") as refused:
         forecast.rollback(str(home), to=4)
     assert refused.value.advice == "Versions: 1, 2, 3."
+    weights = home / "versions/2/weights.npz"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(RunError, match="weights"):
+        forecast.rollback(str(home))
+    assert find(home).version == 3
     (home / "versions/2/config.json").write_text("{}")
     with pytest.raises(RunError, match="changed or damaged"):
         forecast.rollback(str(home))

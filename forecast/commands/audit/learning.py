@@ -33,6 +33,7 @@ from forecast.data.split import TRAIN, VALIDATION, are_alike, at_or_after
 from forecast.data.windows import Flags
 from forecast.data.words import as_decided, with_words
 from forecast.errors import ForecastError
+from forecast.progress import StopRequested
 from forecast.sources.read import Source, read
 
 # What later values become, in units of the largest of their column: far off, zero, below zero, and as usual.
@@ -137,6 +138,8 @@ def check_choices(table: Table, asked: Settings, since: Times, config: Config | 
         then = f"with all {_since_in_words(table, since)} {future}"
         try:
             other, _ = resolve(asked, table.altered(future, since))
+        except StopRequested:
+            raise
         except ForecastError as error:
             differences.append(f"{then}, they are refused: {error.message}")
             continue

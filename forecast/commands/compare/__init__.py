@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,7 +60,7 @@ def command(
     """
     from forecast.commands.compare.compare import compare
     from forecast.commands.compare.tables import dispensable_columns, leaderboard_tables, reading_notes
-    from forecast.commands.console import ConsoleProgress, print_json, say
+    from forecast.commands.console import ConsoleProgress, command_line, print_json, say
     from forecast.commands.tables import TERMINAL, origins_span, print_table, steps_ahead
     from forecast.engines import engine
     from forecast.runs.files import check_output, write_output
@@ -94,7 +92,7 @@ def command(
     if report is not None:
         from forecast.commands.compare.page import comparison_page
 
-        write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
+        write_output(report, comparison_page(found.summary, command_line()).encode())
         progress.note(f"report: {report}")
     if as_json:
         print_json(found.summary)

@@ -39,9 +39,10 @@ def command(
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import print_scores, steps_ahead
     from forecast.runs.find import find
-    from forecast.runs.rows import with_forecasts_of
+    from forecast.runs.rows import refuse_forecasts_alone, with_forecasts_of
 
     requirements = [parse_requirement(text) for text in require_skill or ()]
+    refuse_forecasts_alone(known_forecasts, source)
     found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
     check_references(requirements, tuple(found.metrics["skill"]))
     metrics = evaluate(found, source, stream=stream, memory=memory, progress=ConsoleProgress(quiet))

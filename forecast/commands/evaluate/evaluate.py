@@ -62,6 +62,9 @@ def evaluate(
     run = find(run, runs_dir=runs_dir)
     for warning in run.metrics.get("calibration_warnings", ()):
         progress.warn(warning)
+    if memory is not None and (source is None or stream):
+        what = "a SOURCE, whose rows are" if source is None else "windows, not a stream, whose states are"
+        raise ConfigError(f"memory: is for {what} held in parts.", f"Leave {setting('memory')} out.")
     if source is None and not stream:
         return Scores(run.metrics)
     if stream:

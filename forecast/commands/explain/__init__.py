@@ -29,17 +29,10 @@ def command(
     """Show what a run remembers: its gates, how far back its gradient reaches, what its inputs are worth."""
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.explain.explain import explain
-    from forecast.errors import ConfigError
     from forecast.runs.find import find
-    from forecast.runs.rows import with_forecasts_of
+    from forecast.runs.rows import refuse_forecasts_alone, with_forecasts_of
 
-    if known_forecasts is not None and source is None:
-        raise ConfigError(
-            "--known-forecasts is read beside a SOURCE; the rows of the training have the forecasts of the training.",
-            "Name the rows that it goes with, or leave it out.",
-            setting="known_forecasts",
-            value=known_forecasts,
-        )
+    refuse_forecasts_alone(known_forecasts, source)
     progress = ConsoleProgress(quiet)
     with progress.stopping_on_signals():
         found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)

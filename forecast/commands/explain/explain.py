@@ -34,7 +34,7 @@ from forecast.data.panel import Arrays, Floats, Panel
 from forecast.data.prepare import Rows, encode, forecasts_in_units
 from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows, median
-from forecast.errors import RunError, setting
+from forecast.errors import MachineError, RunError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import significant_sign
 from forecast.evaluation.yardstick import naive_errors_beside
@@ -87,6 +87,8 @@ def explain(
     folder = output or run.path / EXPLANATION
     if output is None:
         refuse_links(folder)
+    elif output.exists() and not output.is_dir():
+        raise MachineError(f"Cannot write plots into {output}: it is no folder.", "Choose another place.")
     if run.manifest["networks"]["model"]["fell_back"]:
         raise RunError(
             f"{run.name} repeats the last value: its network was no better, and its head is empty.",

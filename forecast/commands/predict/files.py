@@ -43,7 +43,8 @@ class FileForecasts:
         """Fail where a file has no forecast.
 
         Raises:
-            ForecastError: Of the kind that most of the failures are of; names the first files.
+            MachineError: If that is why each of them failed; names the first files.
+            DataError: Otherwise.
         """
         if not self.failed:
             return

@@ -12,7 +12,7 @@ from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
 from forecast.plots.results import Explained, RunResults
 from forecast.plots.run_report import report_page
-from forecast.runs.files import write_atomically
+from forecast.runs.files import check_output, write_output
 from forecast.runs.find import find, run_command
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run, read_explanation
@@ -32,8 +32,9 @@ def write_report(run: Run | str, output: Path, source: Source | None = None, *, 
         DataError: If the rows cannot be read again.
         MachineError: If the file cannot be written.
     """
+    check_output(output)
     run = find(run, runs_dir=runs_dir)
-    write_atomically(output, report_page(results_of(run, training_panel(run, source))).encode())
+    write_output(output, report_page(results_of(run, training_panel(run, source))).encode())
     return output
 
 

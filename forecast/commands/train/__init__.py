@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -66,7 +65,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
-    from forecast.commands.console import ConsoleProgress, print_json, say
+    from forecast.commands.console import ConsoleProgress, command_line, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import TERMINAL, print_scores, print_table, steps_ahead
     from forecast.commands.train import train
@@ -77,13 +76,12 @@ def command(
     from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
     from forecast.plots.members import ensemble_in_words, member_table
-    from forecast.sources.sql import without_password
 
     progress = ConsoleProgress(quiet)
-    requirements = [parse_requirement(text) for text in require_skill or ()]
+    requirements, groups = [parse_requirement(text) for text in require_skill or ()], None
     with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         if resume is not None:
-            if settings or run or config or overwrite:
+            if settings or run or config or overwrite or memory or group_by:
                 raise ConfigError(
                     "--resume takes everything from the run; no other setting goes with it.",
                     f"Type: forecast train --resume {resume}",
@@ -100,12 +98,11 @@ def command(
         else:
             asked = configure(settings, config)
             check_references(requirements, references_of(asked))
-            typed = without_password(shlex.join(["forecast", *sys.argv[1:]]))
             if group_by is not None:
                 if require_skill or track or open_it or memory:
                     of_one = "--require-skill, --track, --memory and --open"
                     raise ConfigError(f"{of_one} are of one run, and --group-by makes many.")
-                results = train_groups(
+                groups = train_groups(
                     source,
                     asked,
                     group_by,
@@ -114,26 +111,28 @@ def command(
                     overwrite=overwrite,
                     engine=side_by_side,
                     progress=progress,
-                    command=typed,
+                    command=command_line(),
                 )
-                if as_json:
-                    print_json({"groups": [result.to_json() for result in results]})
-                else:
-                    print_table(group_table(results), may_lack=("vs vanilla RNN", "run"))
-                raise_if_failed(results)
-                return
-            trained = train.train(
-                source,
-                asked,
-                run=run,
-                runs_dir=runs_dir,
-                overwrite=overwrite,
-                progress=progress,
-                track=track,
-                memory=memory,
-                engine=side_by_side,
-                command=typed,
-            )
+            else:
+                trained = train.train(
+                    source,
+                    asked,
+                    run=run,
+                    runs_dir=runs_dir,
+                    overwrite=overwrite,
+                    progress=progress,
+                    track=track,
+                    memory=memory,
+                    engine=side_by_side,
+                    command=command_line(),
+                )
+    if groups is not None:
+        if as_json:
+            print_json({"groups": [group.to_json() for group in groups]})
+        else:
+            print_table(group_table(groups), may_lack=("vs vanilla RNN", "run"))
+        raise_if_failed(groups)
+        return
     metrics = trained.metrics
     if open_it:
         typer.launch(str(trained.report))

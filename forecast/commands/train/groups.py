@@ -22,12 +22,12 @@ from forecast.errors import ConfigError, DataError, ForecastError, listed, rende
 from forecast.plots.style import format_like, printable
 from forecast.plots.tables import Cell, Table
 from forecast.progress import Progress
-from forecast.runs.find import find, runs_folder
+from forecast.runs.find import find, open_run, runs_folder
 from forecast.runs.run import Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.issues import lasting
 from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
-from forecast.tables.folders import find_files
+from forecast.tables.folders import absolute, files_named, find_files
 
 # What stands for the files of a source, each of which is a group, in place of a column.
 BY_FILE = "file"
@@ -170,7 +170,7 @@ def raise_if_failed(results: Sequence[GroupResult]) -> None:
         raise type(first)(
             f"{len(failed):,} of {len(results):,} groups have no network: {listed([*failed], _NAMED)}. "
             f"The first: {rendered(first.args[0], 'shell')}",
-            "The others are trained. Type the same again: what is done is kept.",
+            f"{first.args[1]}\nWhat is trained is kept when you type the same again.".strip(),
         )
 
 
@@ -186,7 +186,7 @@ def _train_group(
         and _is_current(found := find(group.run, runs_dir=folder), group, settings)
     ):
         return GroupResult(group.name, group.run, "kept", found.metrics)
-    if writer.is_unfinished and not overwrite:
+    if writer.is_unfinished and not overwrite and writer.read_unfinished()[0]["asked"] == _recorded(settings):
         source = group.panel if group.panel is not None else group.source
         trained = resume(group.run, runs_dir=folder, source=source, progress=progress, draw=False)
     else:
@@ -199,18 +199,24 @@ def _train_group(
 
 def _is_current(run: Run, group: Group, settings: Settings) -> bool:
     """Whether a run has these settings, and no other rows than the group has now."""
-    asked = settings.model_dump(mode="json", include={*Settings.model_fields}, exclude_defaults=True)
-    if run.manifest["asked"] != asked:
+    if open_run(run.home).manifest["asked"] != _recorded(
+        settings
+    ):  # of a version that an update made, the first one knows it
         return False
     if group.panel is not None:
         return bool(group.panel.fingerprint() == run.data["fingerprint"])
     return os.path.getmtime(str(group.source)) <= os.path.getmtime(run.path / "manifest.json")
 
 
+def _recorded(settings: Settings) -> dict[str, Any]:
+    """Settings as the manifest of a run has them."""
+    return settings.model_dump(mode="json", include={*Settings.model_fields}, exclude_defaults=True)
+
+
 def _wherever_read(source: str) -> str:
     """A source in words that mean the same in every folder, for a worker may work in another."""
-    names_files = not is_built_in(source) and (os.path.exists(source) or has_magic(source))
-    return os.path.abspath(source) if names_files else source
+    is_files = not is_built_in(source) and (os.path.exists(source) or has_magic(source) or files_named(source))
+    return absolute(source) if is_files else source
 
 
 def _by_file(source: Source, before: str) -> list[Group]:

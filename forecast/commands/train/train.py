@@ -57,6 +57,7 @@ from forecast.sources.parts import Parts, parts_again, parts_of, with_parts
 from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
 from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
+from forecast.tables.folders import absolute
 from forecast.version import versions_of
 
 
@@ -201,6 +202,7 @@ def resume(
             f"{phrase(f'--run {name} --overwrite', f'run={name!r}, overwrite=True')}.",
         )
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
+        writer.read_unfinished()  # another process may have finished it meanwhile
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
         parts = parts_again(manifest.get("parts"), config.training.seed)
@@ -271,6 +273,8 @@ def _is_same_training(writer: RunWriter, manifest: dict[str, Any], config: Confi
         return False
     try:
         there, its_config = writer.read_unfinished()
+    except StopRequested:
+        raise
     except ForecastError:
         return False
     same = there["data"]["fingerprint"] == manifest["data"]["fingerprint"] and its_config == config
@@ -424,7 +428,7 @@ def _first_manifest(
     elif is_database(source):
         again = lasting_address(str(source))
     elif isinstance(source, (str, Path)) and str(source) != "-":
-        again = str(Path(source).resolve())
+        again = absolute(str(source))
     else:
         again = None
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -75,16 +74,14 @@ def command(
     A setting that is given is fixed; the others are searched. The search never sees the test span. After a kill the
     same command goes on.
     """
-    from forecast.commands.console import ConsoleProgress, print_json, say
+    from forecast.commands.console import ConsoleProgress, command_line, print_json, say
     from forecast.commands.tables import print_table
     from forecast.commands.tune.tables import runs_table, space_table
     from forecast.commands.tune.tune import tune
     from forecast.engines import engine
-    from forecast.sources.sql import without_password
 
     progress = ConsoleProgress(quiet)
-    words = [word for word in sys.argv[1:] if word != "--overwrite"]
-    asked_by = without_password(shlex.join(["forecast", *words]))
+    asked_by = command_line(without="--overwrite")
     progress.resumable(asked_by)
     with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         found = tune(

@@ -150,14 +150,17 @@ def tune(
     name, folder = run or f"{trainings.name_of_source(rows)}-tuned", runs_folder(runs_dir)
     study = folder / f"{RunWriter(folder, name).name}.study"
     with locked(folder / f".{study.name}.lock", f"The study {name}"), _going_on():
-        _begin(study, folder, name, overwrite)
-        if overwrite and storage is not None:
-            forget_study(storage, name)
+        if not overwrite:
+            _refuse_others(study, folder, name)
         hidden = without_test(panel, config)
         folds = rolling_folds(hidden, config, spans)
         space = space_of(config, asked, given, partial(has_room, folds))
         if not space:
             raise ConfigError("Every setting is given: nothing is left to search.", "Leave some of them out.")
+        if overwrite:  # now that nothing is refused any more
+            shutil.rmtree(study, ignore_errors=True)
+            if storage is not None:
+                forget_study(storage, name)
         search = Search(study, storage, name, hidden, config, asked, space, len(folds))
         most = TRIALS if trials is None and minutes is None else trials
         began, until = time.monotonic(), None if minutes is None else time.time() + 60 * minutes
@@ -193,22 +196,19 @@ def _asked(settings: Settings | Mapping[str, object] | None, file: Path | None) 
     return configure(settings, file), {name for part in given for fields in part.values() for name in fields}
 
 
-def _begin(study: Path, folder: Path, name: str, overwrite: bool) -> None:
-    """Make room for a study, or leave the one that is there.
+def _refuse_others(study: Path, folder: Path, name: str) -> None:
+    """Refuse runs of a study's names that are of no study.
 
     Raises:
-        ConfigError: If there are runs of its names that are of no study.
+        ConfigError: If there is one.
     """
-    if overwrite:
-        shutil.rmtree(study, ignore_errors=True)
-    elif not is_begun(study):
-        taken = [other for other in (name, f"{name}-defaults") if is_run(other, folder)]
-        if taken:
-            another = f"Name another with {phrase('--run NAME', 'run=NAME')}"
-            raise ConfigError(
-                f"There is a run {taken[0]!r} already, in {folder}, which is of no search.",
-                f"{another}, or replace it with {setting('overwrite', True)}.",
-            )
+    taken = [other for other in (name, f"{name}-defaults") if is_run(other, folder)]
+    if taken and not is_begun(study):
+        another = f"Name another with {phrase('--run NAME', 'run=NAME')}"
+        raise ConfigError(
+            f"There is a run {taken[0]!r} already, in {folder}, which is of no search.",
+            f"{another}, or replace it with {setting('overwrite', True)}.",
+        )
 
 
 def _tell_plan(search: Search, progress: Progress) -> None:

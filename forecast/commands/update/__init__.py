@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import Annotated
 
 import typer
@@ -40,7 +38,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Read what came since a run was trained, score what is due, and let it learn: one command for cron and systemd."""
-    from forecast.commands.console import ConsoleProgress, print_json
+    from forecast.commands.console import ConsoleProgress, command_line, print_json
     from forecast.commands.update.update import update
     from forecast.commands.update.words import say_update
 
@@ -57,7 +55,7 @@ def command(
             versions=versions,
             runs_dir=runs_dir,
             progress=progress,
-            command=shlex.join(["forecast", *sys.argv[1:]]),
+            command=command_line(),
         )
     if as_json:
         print_json(done.to_json())

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import Result
 
 import forecast
-from forecast import DataError, Run, Settings
+from forecast import ConfigError, DataError, Run, Settings
 from recording import RecordingProgress
 
 
@@ -73,3 +74,14 @@ def test_lost_windows_of_new_rows_are_counted(trained: Run, monthly: pd.DataFram
     # those from row 177 to row 185 have a missing month in their horizon.
     assert (windows["lack_inputs"], windows["lack_targets"], windows["cross_gap"]) == (10, 9, 0)
     assert windows["lack_inputs_by_column"] == {"y": 10}
+
+
+def test_what_is_read_beside_rows_is_refused_without_them(
+    trained: Run, monthly_csv: Path, quick: Callable[..., Result]
+) -> None:
+    for wrong in ({"memory": "1GB"}, {"source": monthly_csv, "stream": True, "memory": "1GB"}):
+        with pytest.raises(ConfigError, match="memory: is for"):
+            forecast.evaluate(trained, **wrong)
+    refused = quick("evaluate", trained.path, "--known-forecasts", monthly_csv).exception
+    assert isinstance(refused, ConfigError)
+    assert "is read beside a SOURCE" in refused.message

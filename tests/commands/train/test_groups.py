@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from click.testing import Result
 
 import forecast
 from forecast import ConfigError, DataError, NullProgress, Settings
-from forecast.commands.train.groups import _by_file, _values, train_groups
+from forecast.commands.train.groups import GroupResult, _by_file, _values, train_groups
 from forecast.engines import engine
+from forecast.progress import StopRequested, Training
 from forecast.runs.rows import training_panel
 
 Tiny = Callable[..., Settings]
@@ -56,7 +58,53 @@ def test_groups_are_trained_kept_and_named_where_they_fail(
     assert isinstance(failed.exception, DataError | ConfigError)
     assert "2 of 2 groups have no network: north, south" in failed.exception.message
     assert {group["state"] for group in json.loads(failed.stdout)["groups"]} == {"failed"}
+    assert "What is trained is kept" in failed.exception.advice
     assert isinstance(quick("train", source, "--group-by", "region", "--open").exception, ConfigError)
+
+
+def test_an_engine_that_takes_standard_output_leaves_it_for_the_result(
+    cities: pd.DataFrame, quick: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def taking(*_: object) -> Iterator[object]:
+        with engine() as here, redirect_stdout(sys.stderr):
+            yield here
+
+    source = tmp_path / "cities.csv"
+    cities.to_csv(source, index=False)
+    monkeypatch.setattr("forecast.engines.engine", taking)
+    done = quick("train", source, "--group-by", "region", "--runs-dir", tmp_path, "--json", "--lookback=5000")
+    assert len(json.loads(done.stdout)["groups"]) == 2
+
+
+def test_a_group_that_was_interrupted_goes_on_by_its_own_settings_only(
+    cities: pd.DataFrame, tiny: Tiny, tmp_path: Path
+) -> None:
+    settings = tiny(model="rnn", target="y", baseline=False, epochs=3)
+    with engine() as here:
+
+        def train(settings: Settings, progress: NullProgress) -> list[GroupResult]:
+            return train_groups(
+                cities[cities["region"] == "north"].drop(columns="region"),
+                settings,
+                "city",
+                run="all",
+                runs_dir=tmp_path,
+                engine=here,
+                progress=progress,
+            )
+
+        class Stopping(NullProgress):
+            def step(self, fit: Training) -> None:
+                if fit.epoch == 2:
+                    raise StopRequested(15)
+
+        with pytest.raises(StopRequested):
+            train(settings, Stopping())
+        first, second = train(settings.replace(training={"epochs": 1}), NullProgress())
+        assert (first.state, second.state) == ("failed", "trained")
+        assert "overwrite" in str(first.error)
+        assert next(result.state for result in train(settings, NullProgress())) == "trained"
 
 
 def test_a_column_has_one_value_in_each_series(cities: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ import pytest
 import forecast
 from forecast.commands.tune.outcome import verdict
 from forecast.commands.tune.tune import Tuning
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, DataError
 from forecast.progress import NullProgress, StopRequested, Training
 
 SETTINGS = {"units": 4, "epochs": 4, "lookback": 12, "horizon": 3, "segment": 1, "baseline": False, "seed": 5}
@@ -103,6 +103,12 @@ def test_refusals(monthly: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing is left to search"):
         refused(settings=everything)
     assert not any(tmp_path.rglob("journal.log"))
+    (tmp_path / "old.study").mkdir()
+    (tmp_path / "old.study" / "journal.log").write_text("trials")
+    for wrong in ({"settings": everything}, {"spans": 40}):
+        with pytest.raises((ConfigError, DataError)):
+            refused(run="old", overwrite=True, **wrong)
+    assert (tmp_path / "old.study" / "journal.log").read_text() == "trials"
 
 
 def test_a_run_of_that_name_is_not_replaced(monthly: pd.DataFrame, tmp_path: Path) -> None:

@@ -364,6 +364,24 @@ def test_watch_updates_until_it_is_told_to_stop(folder: Path, monkeypatch: pytes
     assert isinstance(refused.exception, ConfigError)
 
 
+def test_watch_ends_well_in_the_middle_of_an_update_and_tells_of_failures_though_quiet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = iter([DataError("No rows.", "Bring some."), StopRequested(signal.SIGTERM)])
+
+    def update_(*_: object, **__: object) -> None:
+        raise next(outcomes)
+
+    monkeypatch.setattr(module, "update", update_)
+    monkeypatch.setattr("forecast.commands.watch.time.sleep", lambda _: None)
+    where = {"FORECAST_RUNS": str(folder / "models")}
+    result = CliRunner().invoke(build_program(), ["watch", "months", "--quiet"], env=where)
+    assert result.exit_code == 0
+    assert "No rows." in result.stderr
+    assert "Bring some." in result.stderr
+    assert "Stopped" not in result.stderr
+
+
 def test_the_lines_for_systemd_and_cron_are_commands() -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/keep-a-forecast-alive.md").read_text()
     program = typer.main.get_command(build_program())
