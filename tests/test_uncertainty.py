@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 import forecast
 from forecast import ConfigError, DataError, Run, RunError, Settings
 from forecast.commands.report.report import write_report
+from forecast.plots.results import RunResults
 from forecast.runs.calibration import intervals_of
 
 Tiny = Callable[..., Settings]
@@ -175,3 +177,17 @@ def test_a_run_without_intervals_has_none_anywhere(runs: Path, monthly: pd.DataF
     assert not [name for name in forecast.predict(run, monthly) if "-lo-" in name]
     with pytest.raises(RunError, match="has no intervals to draw paths from"):
         forecast.sample_paths(run, monthly)
+
+
+def test_the_interval_of_an_angle_turns_with_its_forecast() -> None:
+    table = pd.DataFrame(
+        {"unique_id": ["p", "w", "w", "w"], "y": [1013.0, np.nan, 230.0, 10.0], "lstm": [1000.0, 350.0, 40.0, 355.0],
+         "lstm-lo-80": [990.0, 330.0, 20.0, 340.0], "lstm-hi-80": [1010.0, 5.0, 60.0, 15.0]}
+    )  # fmt: skip
+    run = SimpleNamespace(
+        evaluation=SimpleNamespace(forecasts=table), prepared=SimpleNamespace(rows=SimpleNamespace(angles=("w",)))
+    )
+    moved = RunResults._comparable_forecasts.func(run)  # type: ignore[attr-defined]
+    assert moved.iloc[0].tolist() == table.iloc[0].tolist()
+    columns = ["lstm-lo-80", "lstm", "lstm-hi-80"]
+    assert moved.loc[1:, columns].to_numpy().tolist() == [[330, 350, 365], [380, 400, 420], [-20, -5, 15]]

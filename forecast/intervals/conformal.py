@@ -16,6 +16,7 @@ import numpy as np
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Flags, Ints, median
+from forecast.intervals.sizes import LEAST_SIZE
 
 DECILES = tuple(number / 10 for number in range(1, 10))
 
@@ -56,6 +57,11 @@ class Calibration:
     logged: bool
     outcomes: Floats
     borrowed: Flags
+
+    @property
+    def known_size(self) -> Floats:
+        """The recent size of the errors as forecasts take it: a share of the usual one at least, [S, H, D]."""
+        return np.maximum(self.size, LEAST_SIZE * self.usual_size)
 
     def bases(self, forecasts: Floats) -> Floats:
         """The values, transformed, to which the offsets are added.
@@ -100,7 +106,7 @@ class Calibration:
             series: The series of each window, [n].
             carried: How many rows before its cut-off each target was not observed, [n, D]; None if all were.
         """
-        offsets = self.offsets[series] * self.size[series][..., None]
+        offsets = self.offsets[series] * self.known_size[series][..., None]
         if carried is None or not carried.any():
             return offsets
         horizon = self.size.shape[1]
@@ -118,7 +124,7 @@ class Calibration:
         if horizon == 1:
             return np.full((len(series), self.size.shape[2]), 0.5)  # as that of a random walk
         half = horizon // 2
-        grown = self.size[series, -1] / self.size[series, half - 1]
+        grown = self.known_size[series, -1] / self.known_size[series, half - 1]
         return np.clip(np.log(grown) / np.log(horizon / half), 0, 1)
 
     def paths(self, quantiles: Floats, count: int, rng: np.random.Generator) -> Floats:

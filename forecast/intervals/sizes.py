@@ -16,7 +16,7 @@ _HALF_LIFE = 50.0
 _MOST_IN_A_LOOP = 20_000
 
 # The size is at least this share of the usual size, however calm a stretch is.
-_LEAST_SIZE = 0.2
+LEAST_SIZE = 0.2
 
 
 def delays_of(horizon: int, spacing: int) -> Ints:
@@ -70,4 +70,4 @@ def known_sizes(averages: Floats, n: int, usual_size: Floats, spacing: int) -> F
     """
     horizon = averages.shape[-2]
     windows = np.arange(averages.shape[-3] - n, averages.shape[-3])[:, None] - delays_of(horizon, spacing)
-    return np.maximum(averages[..., windows, np.arange(horizon), :], _LEAST_SIZE * usual_size[..., None, :, :])
+    return np.maximum(averages[..., windows, np.arange(horizon), :], LEAST_SIZE * usual_size[..., None, :, :])

@@ -67,12 +67,14 @@ class NewestJudge:
         usual = [self._usual_of(rows, number) for number in range(panel.n_series)]
         found = judge_rows(rows, self._model, data, usual, judged, known_stuck, NullProgress())
         flags = {}
+        n_tests = int(judged.sum()) * rows.n_targets  # of each row; ages are counted in them
+        rows_before = {n_tests * (ago + 1) - 1 for ago in range(MOST_SUSPECT - 1)}
         for row in np.flatnonzero(judged).tolist():
             for target, name in enumerate(rows.unique_ids[rows.series[row]]):
                 p = found.p[row, target]
                 is_odd = bool(p <= before.level(_RATE))
                 kind = "drift" if found.far[row, target] < found.near[row, target] else "spike"
-                if kind == "spike" and is_odd and {*range(MOST_SUSPECT - 1)} <= {*before.ages}:
+                if kind == "spike" and is_odd and rows_before <= {*before.ages}:
                     kind = "shift"
                 kind = kind if is_odd else ""
                 if known_stuck[row, target]:

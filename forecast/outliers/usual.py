@@ -87,7 +87,7 @@ def usual_errors(run: Run, rows: Rows, errors: Mapping[str, Floats]) -> list[Usu
     nothing = np.zeros((0, MOST_SUSPECT + 2, n_targets))
     by_series = [errors.get(name, nothing) for name in rows.panel.series_ids]
     by_series = [own if np.isfinite(own).any(axis=0).all() else nothing for own in by_series]
-    n_errors = sum(map(len, by_series))
+    n_errors = sum(map(_count, by_series))
     if n_errors < FEWEST_ERRORS:
         raise DataError(
             f"{run.name} has {n_errors} forecasts of rows that it was not trained on: too few to say what is usual.",
@@ -100,8 +100,13 @@ def usual_errors(run: Run, rows: Rows, errors: Mapping[str, Floats]) -> list[Usu
     usual = np.where(means > 0, means, np.maximum(relative * spread[:, None], _NO_SIZE))
     scaled = [_in_sizes(own[:, [0, -1]], of_own[[0, -1]]) for own, of_own in zip(by_series, usual, strict=True)]
     of_all = _distributions(np.concatenate(scaled))
-    distributions = [_distributions(own) if len(own) >= _OWN else of_all for own in scaled]
+    distributions = [_distributions(own) if _count(own) >= _OWN else of_all for own in scaled]
     return [UsualErrors(sizes, *both, rows.logged) for sizes, both in zip(usual, distributions, strict=True)]
+
+
+def _count(errors: Floats) -> int:
+    """How many of errors [n, K, D] are known at each lead of each target."""
+    return int(np.isfinite(errors).sum(axis=0).min())
 
 
 def _distributions(errors: Floats) -> tuple[tuple[ErrorDistribution, ...], tuple[ErrorDistribution, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def plot_coverage(
     figure = PlotFigure(size, size.height * (1.4 if stacked else 1))
     left, right = figure.subplots(2, 1, sharex=True) if stacked else figure.subplots(1, 2)
     curves, lowest = [], 1.0
-    for dashes, (level, scores) in zip(_DASHES_OF_LEVELS, intervals.items(), strict=False):
+    for dashes, (level, scores) in zip(cycle(_DASHES_OF_LEVELS), intervals.items(), strict=False):
         nominal = float(level) / 100
         shares, widths = (np.array(scores[name], float) for name in ("coverage_by_step", "width_by_step"))
         steps = np.arange(1, len(shares) + 1)

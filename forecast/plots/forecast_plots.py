@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -179,11 +180,11 @@ def _draw_intervals(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:
     times, model, color = rows["ds"].to_numpy(), labels.model, labels.line_style(labels.model).color
     for level in interval_levels(rows.columns, model):
         low, high = (rows[f"{model}-{end}-{level}"].to_numpy(float) for end in ("lo", "hi"))
+        ascend = low <= high  # where it does not, an angle's interval holds north
         if len(rows) == 1:  # an area needs two
-            axes.vlines(times, low, high, color=color, alpha=0.25, lw=9, zorder=1.7)
+            axes.vlines(times[ascend], low[ascend], high[ascend], color=color, alpha=0.25, lw=9, zorder=1.7)
         else:
-            # Where it is not low <= high, an angle's interval holds north.
-            axes.fill_between(times, low, high, where=low <= high, color=color, alpha=0.17, lw=0, zorder=1.7)
+            axes.fill_between(times, low, high, where=ascend, color=color, alpha=0.17, lw=0, zorder=1.7)
 
 
 def _note_on_intervals(columns: Iterable[str], model: str) -> str:
@@ -224,6 +225,8 @@ def plot_test_span(
     forecasts, horizon = rows_of_series(forecasts, unique_id)
     apart = max(apart, horizon)
     span = forecasts.iloc[non_overlapping(forecasts, horizon, apart)]
+    made = replace(labels.clock, tz=None).ordinals(span["cutoff"].unique().astype("datetime64[us]"))
+    apart = int(np.median(np.diff(made))) if len(made) > 1 else apart  # of a very long span not all are kept
     figure = PlotFigure(size)
     if len(span) <= _MOST_STEPS:
         axes = figure.subplots()
@@ -246,7 +249,7 @@ def plot_test_span(
     for part in figure.axes:
         part.set_ylabel(labels.with_unit(labels.target))
     length = labels.format_duration(horizon)
-    every = labels.step if horizon == 1 else labels.format_duration(apart)
+    every = labels.format_duration(apart)
     title = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
     note = (
         "Pauses between the forecasts spread their beginnings over the day and the season."
@@ -260,7 +263,7 @@ def plot_test_span(
 def _draw_steps(axes: Axes, observed: pd.DataFrame, span: pd.DataFrame, labels: Labels, horizon: int) -> list[Line2D]:
     # Each forecast is a line of its own; those of one step are joined, or they would be dots.
     starts = np.arange(horizon, len(span), horizon) if horizon > 1 else np.zeros(0, np.int64)
-    breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.clock))
+    breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.clock, None if horizon == 1 else 1))
     observed = observed.drop_duplicates("ds")
     observed_breaks = gap_rows(observed["ds"].to_numpy(), labels.clock)
     return _draw_curves(axes, observed, observed_breaks, span, breaks, labels, ("persistence",))

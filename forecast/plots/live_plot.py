@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def _means_of_days(by_day: Sequence[Mapping[str, Any]], most: int) -> tuple[list
 
 
 def _draw_coverage(axes: Axes, by_day: Sequence[Mapping[str, Any]], levels: Sequence[str], at: Any, few: bool) -> None:
-    for level, style in zip(levels, _LEVELS, strict=False):
+    for level, style in zip(levels, cycle(_LEVELS), strict=False):
         held = 100 * _numbers(each["coverage"][level] for each in by_day)
         draw_curve(axes, at, held, style, f"{level}%", markers=few)
         axes.axhline(int(level), color=style.color, lw=0.8, ls=":", zorder=1)

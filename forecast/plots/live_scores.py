@@ -86,7 +86,9 @@ def _row(name: str, scores: Mapping[str, Any]) -> _Row:
 
 def _relative(errors: Mapping[str, float | None], model: str) -> float:
     own, reference = errors[model], errors[REFERENCES[0]]
-    return own / reference if own is not None and reference else 0.0
+    if own is None or reference is None:
+        return 0.0
+    return own / reference if reference else float("inf") * own if own else 0.0
 
 
 def _measure(summary: Mapping[str, Any]) -> str:
@@ -103,7 +105,8 @@ def _all_points(summary: Mapping[str, Any], style: TableStyle) -> Table:
         ["model", _measure(summary), "skill", "p"],
     )
     values = {name: scores[measure] for name, scores in summary["models"].items()}
-    text, least = format_like(values.values(), style.digits), min(filter(None, values.values()), default=None)
+    text = format_like(values.values(), style.digits)
+    least = min((value for value in values.values() if value is not None), default=None)
     for name, value in values.items():
         cells = [Cell(style.model(name)), Cell("–") if value is None else Cell(text(value), best=value == least)]
         if name == summary["model"]:

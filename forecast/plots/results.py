@@ -21,6 +21,9 @@ from forecast.plots.diagnosis import Diagnosis, diagnose
 from forecast.plots.many_series import MOST_DRAWN, telling_series
 from forecast.plots.style import Labels, printable
 
+# The end of an interval, in the name of a column.
+_END = re.compile(r"-(lo|hi)-\d+$")
+
 # What is drawn by itself of a run: the files of a plot, or its pictures on the page; and the name of the plot.
 Part: TypeAlias = tuple[Literal["files", "page"], str]
 
@@ -139,9 +142,17 @@ class RunResults:
             return forecasts
         moved = forecasts.copy()
         is_angle = moved["unique_id"].isin(angles)
-        near = moved["y"].ffill().bfill()  # or else to the last one that was observed
-        for name in moved.columns.difference(["unique_id", "ds", "cutoff", "y"]):
-            moved.loc[is_angle, name] += TURN * ((near - moved[name]) / TURN).round()[is_angle]
+        angle = moved[is_angle]
+        observed = angle.groupby("unique_id", sort=False)["y"]
+        near = observed.ffill().fillna(observed.bfill())  # or else to the last one that was observed
+        names = [name for name in moved.columns if name not in ("unique_id", "ds", "cutoff", "y")]
+        for name in (name for name in names if _END.search(name) is None):
+            moved.loc[is_angle, name] += TURN * ((near - angle[name]) / TURN).round()
+        for name in filter(_END.search, names):  # on their side of the forecast, less than a turn away
+            model, end, _ = name.rsplit("-", 2)
+            point = moved.loc[is_angle, model]
+            beside = point - (point - angle[name]) % TURN if end == "lo" else point + (angle[name] - point) % TURN
+            moved.loc[is_angle, name] = beside
         return moved
 
     @property

@@ -162,15 +162,20 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
     if unread:
         notes.append(f"Not numeric and left out: {', '.join(map(quote, unread))}.")
     warnings = [*table.warnings, *time.warnings, *zoned.warnings, *categories.warnings]
-    if options.resample is None:
-        tz = None if zoned.whole_days else zoned.tz
+    # No code of a missing value goes into a mean.
+    is_averaged = options.resample is not None or options.duplicates == "mean"
+    tz = None if zoned.whole_days else zoned.tz
+    if is_averaged:
+        rows = rows.take(np.lexsort((rows.times, rows.series)))
+    else:
         rows, mended = in_order(table, rows, series.ids, measured.names, options.duplicates, tz)
         warnings += mended
-    else:
-        rows = rows.take(np.lexsort((rows.times, rows.series)))
-    names, values, coded, mended = _cleaned(table, measured.names, rows, options)
+    names, values, coded, mended = _cleaned(table, measured.names, rows, options, is_averaged)
     warnings += mended
     rows = replace(rows, values=values, coded=coded)
+    if is_averaged and options.resample is None:
+        rows, mended = in_order(table, rows, series.ids, names, options.duplicates, tz)
+        warnings += mended
     counted = time.form == STEP and options.freq is None
     if counted:
         options = options.model_copy(update={"freq": STEP})
@@ -228,7 +233,7 @@ def dialect_of(options: ReadOptions) -> Dialect:
 
 
 def _cleaned(
-    table: Table, names: tuple[str, ...], rows: Observations, options: ReadOptions
+    table: Table, names: tuple[str, ...], rows: Observations, options: ReadOptions, is_averaged: bool
 ) -> tuple[tuple[str, ...], Floats, dict[str, Floats], list[str]]:
     """The columns that hold a value, what is taken as missing turned into NaN in place, and what was mended.
 
@@ -245,7 +250,7 @@ def _cleaned(
             name, column = names[position], values[:, position]
             flags = told = are_codes(column, order)
             # Of means, and beside spikes, rows before them are all that tells.
-            if options.resample is None and options.spikes == "keep":
+            if not is_averaged and options.spikes == "keep":
                 coded[name] = column.copy()
                 codes = find_codes(column) if options.codes is None else codes_of(name, options.codes)
                 told = flags | np.isin(column, codes)

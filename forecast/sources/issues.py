@@ -17,8 +17,9 @@ from forecast.data.issues import Issues
 from forecast.data.panel import Panel
 from forecast.errors import DataError, NoTimeError, Sentence, listed, quote, setting
 from forecast.sources.from_table import Alter, dialect_of
-from forecast.sources.infer_clock import period_labels
+from forecast.sources.infer_clock import period_labels, usual_step
 from forecast.sources.missing import mask_named
+from forecast.sources.resampling import instants_of
 from forecast.tables.bytes import find_input
 from forecast.tables.columns import Measurements
 from forecast.tables.find_times import find_times
@@ -256,6 +257,10 @@ def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times:
     return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
 
 
+# Each issue forecasts several steps of a period where more rows than this share are not the first of it there.
+_FEW = 0.05
+
+
 def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
     """Where rows are resampled, the same of the periods of the clock that an issue forecasts as a whole.
 
@@ -266,13 +271,16 @@ def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
     period, lead = period_labels(issues.times, clock), issues.times - issues.known_from
     values, known = pd.DataFrame(issues.values), pd.Series(issues.known_from)
     of_issue = pd.DataFrame({"issue": issues.known_from, "series": issues.series, "period": period})
-    if not of_issue.duplicated().any():
+    if of_issue.duplicated().mean() < _FEW:  # the hour that autumn repeats is twice in local time
         of_issue["issue"] = lead
     keys = [of_issue[name] for name in of_issue]
     by_period = values.groupby(keys)
-    whole = by_period.size().max()
+    sizes = by_period.size()
+    starts, ends = instants_of(sizes.index.get_level_values("period").to_numpy(), clock)
+    step = usual_step(np.unique(issues.times), np.zeros(len(np.unique(issues.times)), np.int64))
+    whole = np.minimum(np.rint((ends - starts).astype(np.int64) / max(step, 1.0)), sizes.max())  # of each period
     how = options.aggregate if options.aggregate in ("sum", "last", "max", "min") else "mean"
-    found = by_period.agg(how).where(by_period.count() == whole).sort_index(level=2, kind="stable")
+    found = by_period.agg(how).where(by_period.count().eq(whole, axis=0)).sort_index(level=2, kind="stable")
     known = known.groupby(keys).max().reindex(found.index)
     return replace(
         issues,

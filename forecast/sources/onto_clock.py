@@ -327,7 +327,7 @@ def _resampled(
     if n_sparse := int(averages.has_too_few.sum()):
         first = int(averages.has_too_few.argmax())
         warnings.append(
-            f"{n_sparse:,} period(s) have too few of the usual values of a column, whose mean is missing then; the "
+            f"{n_sparse:,} period(s) have too few of the usual values of a column, which is missing then; the "
             f"first is {period_in_words(averages, first, ids, clock)}."
         )
     given = None if own is None else own.given_clock

@@ -111,7 +111,7 @@ def average(
     )
     if own is not None and 2 * own.clock.step <= clock.step:
         n_whole, is_cut = _by_clock(own, clock, labels, of_series)
-        too_few = _too_few(counts, n_whole, is_cut, of_series)
+        too_few = _too_few(counts, n_whole, is_cut, of_series, 1.0 if how == "sum" else _LEAST_PRESENT)
         averages[too_few] = np.nan
     elif own is None and 2 * usual_step(times, series) <= clock.step.astype(np.int64):
         is_cut = _by_other_periods(times, series, clock)
@@ -122,9 +122,7 @@ def average(
 
 def _by_duration(instants: Times, series: Ints, values: Floats, labels: Times, firsts: Ints, clock: Clock) -> Floats:
     """The means of the periods of every series by how long each value holds, at most for the length of a period."""
-    starts, ends = _bounds(labels, clock)
-    if clock.tz is not None and not clock.is_zoned:  # days of a zone begin at its midnight
-        starts, ends = (from_wall(bounds, clock.tz) for bounds in (starts, ends))
+    starts, ends = instants_of(labels, clock)
     means = []
     for (begin, end), (first, last) in zip(_spans(series), _spans(series[firsts]), strict=True):
         rows, periods = slice(begin, end), slice(first, last)
@@ -203,7 +201,15 @@ def _bounds(labels: Times, clock: Clock) -> tuple[Times, Times]:
     return starts.to_numpy().astype("datetime64[us]"), ends.to_numpy().astype("datetime64[us]")
 
 
-def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints) -> Bools:
+def instants_of(labels: Times, clock: Clock) -> tuple[Times, Times]:
+    """The start of each period and of the one after it in UTC: days of a zone begin at its midnight."""
+    starts, ends = _bounds(labels, clock)
+    if clock.tz is None or clock.is_zoned:
+        return starts, ends
+    return from_wall(starts, clock.tz), from_wall(ends, clock.tz)
+
+
+def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints, least: float) -> Bools:
     """Where a column has some values, and too few of what it usually has, [T, C].
 
     A column that is measured at each third row has its usual number if it has a third. What is usual is the median of
@@ -214,8 +220,9 @@ def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints) -> Boo
         n_whole: Rows that a period has by the clock, [T].
         is_cut: Which periods do not tell what is usual, [T].
         of_series: The series of each period, [T].
+        least: The share of the usual number that is enough; a sum takes all.
     """
     shares = np.where(counts > 0, counts / np.maximum(n_whole, 1)[:, None], np.nan)
     whole = pd.DataFrame(np.where((~is_cut & (n_whole > 0))[:, None], shares, np.nan))
     usual = whole.groupby(of_series).expanding().median().to_numpy()
-    return (n_whole > 0)[:, None] & (shares < _LEAST_PRESENT * usual)
+    return (n_whole > 0)[:, None] & (shares < least * usual)

@@ -81,7 +81,8 @@ def _localized(local: Times, groups: Ints, tz: str) -> ZonedTimes:
     Stamps that end their step repeat the hour after the ambiguous one, so they are placed by their beginnings.
     """
     repeats = _repeats(local, groups)
-    if (np.diff(local).astype(np.int64) < 0).sum() * 2 > len(local):  # the newest row comes first
+    along = np.diff(local).astype(np.int64)
+    if (along < 0).sum() > (along > 0).sum():  # the newest row comes first
         repeats = _repeats(local[::-1], groups[::-1])[::-1]
     steps = np.diff(np.unique(local)).astype(np.int64)
     usual = np.timedelta64(int(np.median(steps)), "us") if len(steps) else HOUR

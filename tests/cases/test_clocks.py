@@ -257,3 +257,26 @@ def test_days_missing_at_random_are_no_holidays() -> None:
         infer_holidays(days[np.random.default_rng(seed).random(len(days)) > 0.01], np.is_busday) for seed in range(10)
     ]
     assert all(rule == () for rule in rules)
+
+
+def test_no_code_of_a_missing_value_goes_into_a_mean(tmp_path: Path) -> None:
+    times = pd.date_range("2023-01-01", periods=500, freq="h")
+    frame = pd.DataFrame({"ts": times, "kW": 10 + np.arange(500) % 7}).astype({"kW": float})
+    twice = frame.iloc[[100, 200, 300]].assign(kW=-999.0)
+    path = tmp_path / "meter.csv"
+    pd.concat([frame, twice]).to_csv(path, index=False)
+    for options in (ReadOptions(duplicates="mean"), ReadOptions(duplicates="mean", missing=("-999",))):
+        panel = read_panel(path, options)
+        np.testing.assert_array_equal(panel.values[:, 0], frame["kW"])
+
+
+def test_a_panel_whose_newest_rows_come_first_has_the_hours_of_autumn_in_order(tmp_path: Path) -> None:
+    hours = pd.date_range("2023-10-28", "2023-10-30", freq="h", tz="Europe/Berlin")
+    rows = [(hour.strftime("%Y-%m-%d %H:%M"), name, at + shift) for at, hour in enumerate(hours)
+            for name, shift in (("A", 0.0), ("B", 100.0))]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["time", "station", "v"])
+    settings = ReadOptions(tz="Europe/Berlin", series_id="station")
+    for order in (frame, frame[::-1]):
+        order.to_csv(tmp_path / "panel.csv", index=False)
+        panel = read_panel(tmp_path / "panel.csv", settings)
+        np.testing.assert_array_equal(panel.values[panel.rows(0), 0], np.arange(len(hours)))

@@ -107,3 +107,11 @@ def test_paths_have_the_quantiles_of_the_fan_and_hang_together_as_errors_did(log
     assert drawn.min() < 1.2 * (np.log(quantiles) if logged else quantiles).min()  # tails beyond the outermost quantile
     again = calibration.paths(quantiles, 4000, np.random.default_rng(0))
     assert (again == paths).all()
+
+
+def test_however_calm_the_newest_rows_are_intervals_keep_a_share_of_their_usual_width() -> None:
+    usual = calibrated(np.random.default_rng(0).normal(0, 1, (200, 4, 1)))
+    calm, least = (replace(usual, size=share * usual.usual_size) for share in (0.001, 0.2))
+    none = np.zeros(1, np.int64)
+    assert np.array_equal(calm.offsets_of(none), least.offsets_of(none))
+    assert np.isfinite(replace(usual, size=0 * usual.size).offsets_of(none, carried=np.array([[2]]))).all()

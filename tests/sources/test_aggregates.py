@@ -89,3 +89,12 @@ def test_what_is_done_and_what_is_lost_is_said() -> None:
     assert any("rows are summed up into" in said for said in summed.warnings)
     sums = frame.set_index("ds")["y"].resample("D").sum()
     np.testing.assert_allclose(summed.values[:, 0], sums[summed.times])
+
+
+def test_a_sum_of_a_part_of_a_day_is_none() -> None:
+    hours = pd.date_range("2024-01-01", periods=24 * 20, freq="h")
+    frame = pd.DataFrame({"ds": hours, "rain": 1.0}).drop(index=range(24 * 10, 24 * 10 + 6))
+    panel = daily(frame, aggregate="sum")
+    assert panel.values[:, 0].tolist() == pytest.approx([24.0] * 10 + [np.nan] + [24.0] * 9, nan_ok=True)
+    assert any("have too few of the usual values of a column, which is missing then" in said for said in panel.warnings)
+    assert daily(frame).values[10, 0] == 1.0

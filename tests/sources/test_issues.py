@@ -178,3 +178,19 @@ def test_what_tells_no_time_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=message):
         read(rows, change(long_form()), tmp_path, **options)  # type: ignore[operator]
+
+
+def test_months_of_any_length_and_days_of_25_hours_are_forecast_as_a_whole(tmp_path: Path) -> None:
+    days = pd.date_range("2023-01-01", periods=730)
+    forecasts = pd.DataFrame({"ds": days, "temp_40d": np.arange(730.0)})
+    panel = read(pd.DataFrame({"ds": days, "load": np.arange(730) % 50.0}), forecasts, tmp_path, resample="MS")
+    known = panel.as_of()["temp"]
+    month = np.arange(1, 23)
+    means = forecasts.groupby(days.to_period("M"))["temp_40d"].mean().to_numpy()
+    np.testing.assert_allclose(known.at(month, month), means[month])
+    hours = pd.date_range("2024-10-20", "2024-11-02", freq="h", tz="Europe/Berlin").tz_convert("UTC")
+    told = pd.DataFrame({"ds": hours.strftime("%Y-%m-%dT%H:%M:%SZ"), "temp_24h": 1.0})
+    rows = told.rename(columns={"temp_24h": "load"}).assign(load=np.arange(len(hours)) % 50.0)
+    panel = read(rows, told, tmp_path, resample="D", tz="Europe/Berlin")
+    day = np.arange(1, panel.n_rows - 1)
+    assert (panel.as_of()["temp"].at(day, day) == 1).all()
