@@ -52,6 +52,9 @@ _MINUTES = {"min": 1, "h": 60, "d": 1440}
 # Names that a sentence lists.
 _NAMED, _LISTED = 5, 20
 
+# Each issue forecasts several steps of a period where more rows than this share are not the first of it there.
+_FEW = 0.05
+
 
 def with_known_forecasts(
     panel: Panel, source: str | Path | pd.DataFrame, options: ReadOptions, alter: Alter | None = None
@@ -255,10 +258,6 @@ def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times:
         ids, series = tuple(unique.tolist()), numbers[cells.indices.to_numpy(zero_copy_only=False)]
     repeated = np.tile(series, len(times) // len(series))
     return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
-
-
-# Each issue forecasts several steps of a period where more rows than this share are not the first of it there.
-_FEW = 0.05
 
 
 def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
