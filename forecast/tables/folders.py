@@ -148,10 +148,15 @@ def _named(paths: Sequence[str]) -> str:
 
 
 def _warnings(parts: Mapping[str, Columns]) -> list[str]:
-    """What was mended in the files, each of the same words once."""
+    """What was mended in the files, and what is no number in some of them, each of the same words once."""
     files: dict[str, list[str]] = {}
+    numeric = {name for part in parts.values() for name in part.measured.names}
     for path, part in parts.items():
-        for warning in (*part.table.warnings, *part.time.warnings):
+        words = {name: why for name, why in part.measured.not_numeric.items() if name in numeric}
+        lost = (
+            f"{quote(name)} holds numbers in other files, and is missing here. {why}" for name, why in words.items()
+        )
+        for warning in (*part.table.warnings, *part.time.warnings, *lost):
             files.setdefault(warning, []).append(path)
     told = [f"{_named(paths)}: {warning}" for warning, paths in files.items()]
     more = len(told) - _MOST_WARNINGS

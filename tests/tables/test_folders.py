@@ -143,3 +143,13 @@ def test_an_order_of_day_and_month_that_one_file_leaves_open_is_that_of_the_othe
     assert panel.times[panel.rows(1)][0] == np.datetime64("2024-03-01")
     again = forecast.read(tmp_path, ReadOptions(**panel.read_options))
     assert again.fingerprint() == panel.fingerprint()
+
+
+def test_a_column_that_is_of_words_in_one_file_only_is_told(tmp_path: Path) -> None:
+    station(1).to_csv(tmp_path / "north.csv", index=False)
+    failing = station(3).astype({"rain": object})
+    failing.loc[failing.index % 3 > 0, "rain"] = "ERR"
+    failing.to_csv(tmp_path / "south.csv", index=False)
+    (told,) = [text for text in forecast.read(tmp_path).warnings if "'rain' holds numbers in other files" in text]
+    assert told.startswith("1 file (south.csv)")
+    assert "'ERR'" in told
