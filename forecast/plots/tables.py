@@ -252,7 +252,8 @@ def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = P
     columns += [f"p, {style.model(name)}" for name in against]
     p_too = ", and p against each reference" if against else ""
     measure = metrics.get("by_step_of", "MAE")
-    table = Table(f"{measure}{_unit(labels)} by step ahead{p_too}", columns)
+    unit = _unit(labels) if measure == "MAE" else ""
+    table = Table(f"{measure}{unit} by step ahead{p_too}", columns)
     steps = steps_in_tables(metrics["horizon"])
     by_step = [[values[step - 1] for values in metrics["by_step"].values()] for step in steps]
     text = format_like((error for errors in by_step for error in errors), style.digits)
