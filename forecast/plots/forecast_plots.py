@@ -225,7 +225,8 @@ def plot_test_span(
     forecasts, horizon = rows_of_series(forecasts, unique_id)
     apart = max(apart, horizon)
     span = forecasts.iloc[non_overlapping(forecasts, horizon, apart)]
-    made = replace(labels.clock, tz=None).ordinals(span["cutoff"].unique().astype("datetime64[us]"))
+    cutoffs = np.unique(span["cutoff"].to_numpy()).astype("datetime64[us]")
+    made = replace(labels.clock, tz=None).ordinals(cutoffs)
     apart = int(np.median(np.diff(made))) if len(made) > 1 else apart  # of a very long span not all are kept
     figure = PlotFigure(size)
     if len(span) <= _MOST_STEPS:
@@ -249,7 +250,7 @@ def plot_test_span(
     for part in figure.axes:
         part.set_ylabel(labels.with_unit(labels.target))
     length = labels.format_duration(horizon)
-    every = labels.format_duration(apart)
+    every = labels.step if apart == 1 else labels.format_duration(apart)
     title = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
     note = (
         "Pauses between the forecasts spread their beginnings over the day and the season."

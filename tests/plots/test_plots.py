@@ -201,8 +201,9 @@ def test_the_baselines_square_does_not_hide_the_marker_of_the_model() -> None:
     figure = plot_training(
         {"stacked-lstm": epochs([8, 2]), "rnn": epochs([8, 2])}, {"stacked-lstm": 2, "rnn": 2}, LABELS
     )
-    model, baseline = (line for line in figure.axes[0].get_lines() if line.get_markersize() == 9)
+    model, baseline = (line for line in figure.axes[0].get_lines() if line.get_markersize() >= 9)
     assert model.get_zorder() > baseline.get_zorder()
+    assert model.get_markersize() < baseline.get_markersize()
 
 
 def test_training_marks_no_epoch_where_none_was_kept() -> None:
@@ -220,7 +221,7 @@ def test_training_without_validation_is_drawn() -> None:
 
 def marked(axes: Axes) -> set[tuple[float, float]]:
     """Where the large markers are."""
-    large = [line for line in axes.get_lines() if line.get_markersize() == 9]
+    large = [line for line in axes.get_lines() if line.get_markersize() >= 9]
     return {(x, y) for line in large for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
 
 
@@ -347,3 +348,11 @@ def test_same_numbers_give_the_same_bytes_and_leave_matplotlib_alone() -> None:
 def test_no_window_system_is_touched() -> None:
     code = "import sys, forecast.plots; assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_of_forecasts_that_were_kept_in_part_the_plot_says_how_far_they_are_apart() -> None:
+    forecasts, _ = tables(np.arange(80.0), n=40, horizon=1, freq="D")
+    figure = plot_test_span(forecasts.iloc[::2], "", replace(LABELS, clock=Clock("D")))
+    assert words(figure) == "weather, temperature: forecasts of 1 day, one made every 2 days"
+    drawn = np.asarray(curve(figure.axes[0], "stacked LSTM").get_ydata(), float)
+    assert np.isfinite(drawn).all()  # joined, and not broken into dots
