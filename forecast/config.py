@@ -591,10 +591,8 @@ class Settings(Section, Shown):
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss not in (None, "mae"):
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
-        if self.training.hide_values and self.data.least_observed == 1:
-            raise ValueError("hide_values is for windows with holes. Received: least_observed 1")
-        if self.training.hide_values and self.network.stateful:
-            raise ValueError("hide_values is for windows with holes, and stateful takes none")
+        if self.training.hide_values and (self.data.least_observed == 1 or self.network.stateful):
+            raise ValueError("hide_values is for windows with holes: not with least_observed = 1, or stateful")
         if self.makes_portfolio and (self.training.ensemble > 1 or self.training.fall_back or self.network.stateful):
             raise ValueError(
                 "time_limit and members make an ensemble, with seeds and the last value among its members; they do not "

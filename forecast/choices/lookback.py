@@ -48,7 +48,7 @@ def shorten_for_gaps(
     inputs = [panel.column(name) for name in (*targets, *covariates, *data.known)]
     outputs = [panel.column(name) for name in (*targets, *data.known)]
     is_known = part < TEST
-    if not panel.n_gaps and not np.isnan(panel.values[is_known][:, inputs]).any():
+    if not len(panel.gaps()[0]) and not np.isnan(panel.values[is_known][:, inputs]).any():
         return lookback
     usable, seen = usable_and_seen(panel, data.longest_fill, inputs, outputs)
     shorter = lookback

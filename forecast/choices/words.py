@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
 from forecast.data.windows import Flags
-from forecast.data.words import OFTEN_EMPTY, with_words, without_holes
+from forecast.data.words import OFTEN_EMPTY, with_words
 from forecast.errors import DataError
 from forecast.tables.input import Notation
 
@@ -30,7 +31,7 @@ def decide_words(panel: Panel, training_rows: Flags, names: Sequence[str]) -> Pa
             continue
         text = panel.texts[name]
         of_training = np.where(training_rows, text.codes, -1)
-        filled = without_holes(panel, of_training)
+        filled = _without_holes(panel, of_training)
         # Where words change in a series, or most cells have none, to have none says something: there is no campaign.
         is_empty = of_training[training_rows] < 0
         own = filled is of_training or bool(is_empty.mean() >= OFTEN_EMPTY)
@@ -41,3 +42,12 @@ def decide_words(panel: Panel, training_rows: Flags, names: Sequence[str]) -> Pa
         words = [""] * bool((codes < 0).any()) + words
         notation.append(Notation(name, words=tuple(words), often_empty=own, numbered=True))
     return with_words(panel, notation)
+
+
+def _without_holes(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Codes [T] of words that never change in a series, holes filled with its word; others themselves."""
+    lengths = np.diff(panel.offsets)
+    starts, lengths = np.array(panel.offsets[:-1])[lengths > 0], lengths[lengths > 0]
+    last = np.maximum.reduceat(codes, starts)
+    first = np.minimum.reduceat(np.where(codes < 0, np.iinfo(codes.dtype).max, codes), starts)
+    return codes if (first < last).any() else np.where(codes < 0, np.repeat(last, lengths), codes)

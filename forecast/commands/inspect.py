@@ -89,7 +89,7 @@ def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str
         "freq": panel.clock.freq,
         "tz": panel.clock.tz,
         "series": list(panel.series_ids),
-        "gaps": panel.n_gaps,
+        "gaps": len(panel.gaps()[0]),
         "absent_rows": int(panel.absent_before().sum()),
         "columns": [
             {name: None if value != value else value for name, value in vars(report).items()} | {"findings": found}

@@ -276,3 +276,20 @@ def _default(value: Any) -> str:
     elif isinstance(value, tuple):
         value = ",".join(map(str, value))
     return f" (default: {value})"
+
+
+def refuse_forecasts_alone(known_forecasts: str | None, source: object) -> None:
+    """Refuse forecasts of inputs without the rows that they go with.
+
+    Raises:
+        ConfigError: If they are given alone.
+    """
+    from forecast.errors import ConfigError
+
+    if known_forecasts is not None and source is None:
+        raise ConfigError(
+            "--known-forecasts is read beside a SOURCE; the rows of the training have the forecasts of the training.",
+            "Name the rows that it goes with, or leave it out.",
+            setting="known_forecasts",
+            value=known_forecasts,
+        )

@@ -225,8 +225,7 @@ class Panel(Shown):
         starts = (absent > 0) & ~self.clock.is_closed_for(absent)
         if self.n_series == 1 and not starts.any():
             return np.broadcast_to(np.int32(0), (self.n_rows,))
-        firsts = np.asarray(self.offsets[:-1])
-        starts[firsts[firsts < self.n_rows]] = True  # the last series may have no row
+        starts[[first for first in self.offsets[:-1] if first < self.n_rows]] = True  # the last may have no row
         numbers = np.cumsum(starts, dtype=np.int32)
         numbers -= 1
         return numbers
@@ -236,11 +235,6 @@ class Panel(Shown):
         begins = np.flatnonzero(np.diff(self.stretches())) + 1
         begins = begins[~np.isin(begins, self.offsets)]
         return begins, self.absent_before()[begins] if len(begins) else begins
-
-    @property
-    def n_gaps(self) -> int:
-        """How many times rows are absent within a series."""
-        return len(self.gaps()[0])
 
     def positions(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
         """The places of some rows among all steps of all series: absent rows have a place, a holiday has none."""

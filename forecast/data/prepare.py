@@ -476,9 +476,8 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
     share = {"train": 1 - config.validation - config.test, "validation": config.validation, "test": config.test}[part]
     n_rows = int(part_rows.sum())
     advice = f"Use a shorter {setting('lookback')} or {setting('horizon')}, or more rows."
-    in_all = f"; that takes about {-(-needed // share):.0f} rows in all, there are"
-    if config.validation_from or config.test_from:  # by which no share says how long a span is
-        in_all = ", of"
+    has_dates = config.validation_from or config.test_from  # so that no share says how long a span is
+    in_all = ", of" if has_dates else f"; that takes about {-(-needed // share):.0f} rows in all, there are"
     if n_rows < needed * rows.panel.n_series:
         return DataError(
             f"Too short: the {part} span needs at least {needed} rows for a lookback of {lookback} and a horizon of "

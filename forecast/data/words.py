@@ -64,20 +64,8 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
     )
 
 
-def without_holes(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Codes [T] of words that never change in a series, holes filled with its word; others themselves."""
-    lengths = np.diff(panel.offsets)
-    starts, lengths = np.array(panel.offsets[:-1])[lengths > 0], lengths[lengths > 0]
-    last = np.maximum.reduceat(codes, starts)
-    first = np.minimum.reduceat(np.where(codes < 0, np.iinfo(codes.dtype).max, codes), starts)
-    return codes if (first < last).any() else np.where(codes < 0, np.repeat(last, lengths), codes)
-
-
 def _filled(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Codes [T] of words with holes filled by the word before them in their series; at its beginning, by its first.
-
-    The training rows told that words never change in a series. That a later row has another changes no earlier one.
-    """
+    """Codes [T] of words; holes are filled by the word before them in their series, the first by the one after."""
     words = pd.Series(np.where(codes < 0, np.nan, codes))
     series = np.repeat(np.arange(panel.n_series), np.diff(panel.offsets))
     return words.groupby(series).ffill().groupby(series).bfill().fillna(-1).to_numpy(codes.dtype)

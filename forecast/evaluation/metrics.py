@@ -310,11 +310,7 @@ def _flat_points(name: str, y_true: ArrayLike, y_pred: ArrayLike, naive_error: f
 
 
 def _flat_quantiles(
-    name: str,
-    y_true: ArrayLike,
-    y_quantiles: ArrayLike,
-    probabilities: Sequence[float],
-    naive_error: float = math.nan,
+    name: str, y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float], naive_error: float = math.nan
 ) -> float:
     observed, *quantiles = _arrays(y_true, *np.moveaxis(np.asarray(y_quantiles), -1, 0))
     forecasts = (QuantileForecast(observed, *pair) for pair in zip(quantiles, probabilities, strict=True))

@@ -58,11 +58,6 @@ class Calibration:
     outcomes: Floats
     borrowed: Flags
 
-    @property
-    def known_size(self) -> Floats:
-        """The recent size of the errors as forecasts take it: a share of the usual one at least, [S, H, D]."""
-        return np.maximum(self.size, LEAST_SIZE * self.usual_size)
-
     def bases(self, forecasts: Floats) -> Floats:
         """The values, transformed, to which the offsets are added.
 
@@ -106,25 +101,27 @@ class Calibration:
             series: The series of each window, [n].
             carried: How many rows before its cut-off each target was not observed, [n, D]; None if all were.
         """
-        offsets = self.offsets[series] * self.known_size[series][..., None]
+        size = np.maximum(self.size, LEAST_SIZE * self.usual_size)[series]
+        offsets = self.offsets[series] * size[..., None]
         if carried is None or not carried.any():
             return offsets
         horizon = self.size.shape[1]
         steps = np.arange(1, horizon + 1)[:, None] + carried[:, None]  # [n, H, D]
         farther = np.take_along_axis(offsets, np.minimum(steps, horizon)[..., None] - 1, axis=1)
-        beyond = np.maximum(steps / horizon, 1) ** self._growth(series)[:, None]
+        beyond = np.maximum(steps / horizon, 1) ** self._growth(size)[:, None]
         farther *= beyond[..., None]
         p = np.array(self.probabilities)
         outward = np.where(p < 0.5, np.minimum(offsets, farther), np.maximum(offsets, farther))
         return np.where(p == 0.5, farther, outward)
 
-    def _growth(self, series: Ints) -> Floats:
-        """As which power of the step the size of the errors grows over the second half of the horizon, [n, D]."""
-        horizon = self.size.shape[1]
+    @staticmethod
+    def _growth(size: Floats) -> Floats:
+        """As which power of the step a size [n, H, D] grows over the second half of the horizon, [n, D]."""
+        horizon = size.shape[1]
         if horizon == 1:
-            return np.full((len(series), self.size.shape[2]), 0.5)  # as that of a random walk
+            return np.full((len(size), size.shape[2]), 0.5)  # as that of a random walk
         half = horizon // 2
-        grown = self.known_size[series, -1] / self.known_size[series, half - 1]
+        grown = size[:, -1] / size[:, half - 1]
         return np.clip(np.log(grown) / np.log(horizon / half), 0, 1)
 
     def paths(self, quantiles: Floats, count: int, rng: np.random.Generator) -> Floats:

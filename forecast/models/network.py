@@ -117,14 +117,7 @@ def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False
     """The sizes of a network that is fed these rows, and, where series are hidden from it, an unknown one."""
     n_series = rows.n_identities + hides_series
     return Shape(
-        lookback,
-        horizon,
-        rows.n_targets,
-        rows.n_covariates,
-        rows.n_known,
-        n_series,
-        rows.categories,
-        rows.masked,
+        lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, n_series, rows.categories, rows.masked
     )
 
 

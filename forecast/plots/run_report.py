@@ -363,7 +363,7 @@ def _data(run: RunResults) -> Section:
     panel, split, labels, data = run.prepared.rows.panel, run.prepared.split, run.labels, run.manifest["data"]
     # Where channels are independent, each is a series with the same gaps.
     copies = panel.n_series // len(data["series_ids"])
-    n_gaps = panel.n_gaps // copies
+    n_gaps = len(panel.gaps()[0]) // copies
     first, last = (run.clock.format(time) for time in (panel.times.min(), panel.times.max()))
     n_series = f", {len(data['series_ids']):,} of them" if len(data["series_ids"]) > 1 else ""
     facts = {

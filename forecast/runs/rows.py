@@ -18,7 +18,7 @@ from forecast.data.scaling import Scaler
 from forecast.data.split import at_or_after, split_by_series
 from forecast.data.unseen import with_unseen_series
 from forecast.data.windows import Flags, Windows
-from forecast.errors import ConfigError, DataError, Sentence, listed, phrase, setting, without_settings
+from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.own_rows import ROWS, own_rows
 from forecast.runs.run import Run
@@ -216,21 +216,6 @@ def with_forecasts_of(run: Run, path: str | None) -> Run:
     if run.config.read.known_forecasts is None:
         raise DataError(f"{run.name} was trained on no forecasts of its inputs: it has no use for {path}.")
     return replace(run, config=run.config.replace(read={"known_forecasts": path}))
-
-
-def refuse_forecasts_alone(known_forecasts: str | None, source: object) -> None:
-    """Refuse forecasts of inputs without the rows that they go with.
-
-    Raises:
-        ConfigError: If they are given alone.
-    """
-    if known_forecasts is not None and source is None:
-        raise ConfigError(
-            "--known-forecasts is read beside a SOURCE; the rows of the training have the forecasts of the training.",
-            "Name the rows that it goes with, or leave it out.",
-            setting="known_forecasts",
-            value=known_forecasts,
-        )
 
 
 def lacks_issues(run: Run, panel: Panel) -> bool:

@@ -100,5 +100,5 @@ def test_a_last_series_without_rows_has_no_stretch() -> None:
     for offsets in ((0, 6, 6), (0, 0, 6), (0, 3, 3, 6)):
         names = tuple(f"s{number}" for number in range(len(offsets) - 1))
         panel = Panel(np.ones((6, 1)), times, ("y",), Clock("D"), names, offsets)
-        assert panel.n_gaps == 0
+        assert len(panel.gaps()[0]) == 0
         assert len(np.unique(panel.stretches())) == len({*offsets}) - 1

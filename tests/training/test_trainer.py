@@ -321,7 +321,8 @@ def test_a_training_that_diverges_is_stopped_and_says_where(loss: str) -> None:
         fit.run(watching)
     step = len(watching.steps) + 1
     assert f"at step {step} (epoch {(step - 1) // 4 + 1}): training has diverged." in caught.value.message
-    assert "--learning-rate than 1e+30" in caught.value.advice
+    assert "learning_rate than 1e+30" in caught.value.advice
+    assert "--learning-rate than 1e+30" in caught.value.text("shell")[1]
 
 
 @pytest.mark.parametrize(("loss", "diverged"), [(999_999.0, False), (1e6, True), (np.inf, True), (np.nan, True)])

@@ -15,6 +15,7 @@ from forecast.commands.options import (
     RequireSkill,
     RunArgument,
     RunsDir,
+    refuse_forecasts_alone,
 )
 
 EXAMPLES = ("forecast evaluate mine newer.csv", "forecast evaluate mine --require-skill persistence")
@@ -39,7 +40,7 @@ def command(
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import print_scores, steps_ahead
     from forecast.runs.find import find
-    from forecast.runs.rows import refuse_forecasts_alone, with_forecasts_of
+    from forecast.runs.rows import with_forecasts_of
 
     requirements = [parse_requirement(text) for text in require_skill or ()]
     refuse_forecasts_alone(known_forecasts, source)

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import (
+    AsJson,
+    KnownForecasts,
+    NewSource,
+    Quiet,
+    RunArgument,
+    RunsDir,
+    refuse_forecasts_alone,
+)
 
 EXAMPLES = ("forecast explain mine",)
 
@@ -30,7 +38,7 @@ def command(
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.explain.explain import explain
     from forecast.runs.find import find
-    from forecast.runs.rows import refuse_forecasts_alone, with_forecasts_of
+    from forecast.runs.rows import with_forecasts_of
 
     refuse_forecasts_alone(known_forecasts, source)
     progress = ConsoleProgress(quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,6 @@ from forecast.commands.audit import audit as auditing
 from forecast.commands.audit import learning
 from forecast.commands.audit.checks import Audit
 from forecast.commands.backtest import backtest as backtesting
-from forecast.config import ReadOptions
 from forecast.data import codes
 from forecast.data.panel import Panel
 from forecast.data.windows import Flags
@@ -86,10 +86,10 @@ def ranges_of_all_rows(brief: pytest.MonkeyPatch) -> None:
     """Which values are codes is told by the range of all rows, while reading."""
     true = from_table._cleaned
 
-    def cleaned(table: Table, names: tuple[str, ...], rows: Observations, options: ReadOptions) -> object:
+    def cleaned(table: Table, names: tuple[str, ...], rows: Observations, *options: Any) -> object:
         for column in rows.values.T:
             column[np.isin(column, codes.find_codes(column))] = np.nan
-        return true(table, names, rows, options)
+        return true(table, names, rows, *options)
 
     brief.setattr(from_table, "_cleaned", cleaned)
     brief.setattr(from_table, "may_hold_codes", lambda _: False)

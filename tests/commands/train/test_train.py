@@ -555,5 +555,5 @@ def test_a_training_that_diverges_says_what_to_try(tmp_path: Path, monthly: pd.D
     huge = tiny(learning_rate=1e32, model="rnn", epochs=20, warmup=0, schedule="constant", activation="linear")
     with pytest.raises(ConfigError, match=r"The loss is .* at step \d+") as caught:
         forecast.train(monthly, huge, run="run", runs_dir=tmp_path)
-    assert "--learning-rate" in caught.value.advice
+    assert "learning_rate" in caught.value.advice
     assert list(tmp_path.iterdir()) == []
