@@ -145,10 +145,8 @@ def settle_division(panel: Panel, data: DataSettings, horizon: int) -> tuple[Div
         return data.split or "time", ""
     chosen, why = choose_division(panel, horizon)
     cutoffs = {"time": "are the same for all series", "series": "leave the last share of each series' own rows"}
-    return (
-        data.split or chosen,
-        f"cut-offs {cutoffs[data.split or chosen]}: {why if data.split is None else 'as asked'}",
-    )
+    division = data.split or chosen
+    return division, f"cut-offs {cutoffs[division]}: {why if data.split is None else 'as asked'}"
 
 
 def why_shares(panel: Panel, data: DataSettings, shares: tuple[float, float], horizon: int) -> str:

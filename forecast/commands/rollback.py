@@ -67,13 +67,13 @@ def rollback(run: Run | str, *, to: int | None = None, runs_dir: Path | None = N
         versions = numbers_of_versions(home)
         if number not in versions:
             raise RunError(f"{home.name} has no version {number}.", f"Versions: {', '.join(map(str, versions))}.")
-        if not open_run(folder_of_version(home, number)).is_whole:
-            whole = [version.version for version in versions_of(home)[0] if version.is_whole]
+        version = open_run(folder_of_version(home, number))
+        if not version.is_whole:
+            whole = [other.version for other in versions_of(home)[0] if other.is_whole]
             raise RunError(
                 f"Of version {number} of {home.name}, an old one, only the scores are kept.",
                 f"Versions that can be put in place: {', '.join(map(str, whole))}.",
             )
-        version = open_run(folder_of_version(home, number))
         for network in version.manifest["networks"]:
             version.weights(network)  # which a damaged one refuses
         put_in_place(home, number)

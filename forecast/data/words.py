@@ -66,6 +66,8 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
 
 def _filled(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
     """Codes [T] of words; holes are filled by the word before them in their series, the first by the one after."""
+    if (codes >= 0).all():
+        return codes
     words = pd.Series(np.where(codes < 0, np.nan, codes))
     series = np.repeat(np.arange(panel.n_series), np.diff(panel.offsets))
     return words.groupby(series).ffill().groupby(series).bfill().fillna(-1).to_numpy(codes.dtype)

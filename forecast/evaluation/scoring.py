@@ -178,8 +178,8 @@ class Scorer:
         counts = np.zeros((rows.panel.n_series, windows.horizon, rows.n_targets), np.int64)
         naive_rmse, circular = figure_by_series(rows, naive_error, "rmse"), bool(rows.bounds.circular.any())
         self.points = ScoredPoints(counts, 0.0, self._naive_mae, naive_rmse, circular, season, one_unit=rows.one_unit)
-        has_gaps = len(rows.panel.gaps()[0]) > 0 or not rows.seen.all()
-        self._has_gaps = has_gaps and season > 1  # else there is no seasonal naive to move
+        # Without a season there is no seasonal naive to move.
+        self._has_gaps = season > 1 and (not rows.seen.all() or len(rows.panel.gaps()[0]) > 0)
         self.moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
         self.sums: dict[str, ModelSums] = {}
         self.echo = EchoSums(windows.horizon)

@@ -251,6 +251,11 @@ def fill_range(axes: Axes, times: Times, low: Floats, high: Floats, breaks: Ints
     axes.fill_between(np.insert(times, breaks, times[breaks]), low, high, color=color, lw=0, zorder=1.5)
 
 
+def steps_between(times: Times, clock: Clock) -> Ints:
+    """The steps of the clock from each of ascending wall times [n], or numbers of steps, to the next, [n - 1]."""
+    return np.diff(replace(clock, tz=None).ordinals(times.astype("datetime64[us]")))
+
+
 def gap_rows(times: Times, clock: Clock, usual: int | None = 1) -> Ints:
     """The rows that do not follow on the row before: in between, rows of the clock are absent.
 
@@ -261,7 +266,7 @@ def gap_rows(times: Times, clock: Clock, usual: int | None = 1) -> Ints:
     """
     if len(times) < 3:
         return np.zeros(0, np.int64)
-    apart = np.diff(replace(clock, tz=None).ordinals(times.astype("datetime64[us]")))
+    apart = steps_between(times, clock)
     usual = int(np.median(apart)) if usual is None else usual
     absent = apart - usual
     return np.flatnonzero((absent > usual / 2) & ~clock.is_closed_for(absent)) + 1

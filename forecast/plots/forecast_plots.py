@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from forecast.plots.figure import (
     fill_range,
     format_axes,
     gap_rows,
+    steps_between,
     styled,
     wrap_lines,
     write_above,
@@ -225,9 +225,9 @@ def plot_test_span(
     forecasts, horizon = rows_of_series(forecasts, unique_id)
     apart = max(apart, horizon)
     span = forecasts.iloc[non_overlapping(forecasts, horizon, apart)]
-    cutoffs = np.unique(span["cutoff"].to_numpy()).astype("datetime64[us]")
-    made = replace(labels.clock, tz=None).ordinals(cutoffs)
-    apart = int(np.median(np.diff(made))) if len(made) > 1 else apart  # of a very long span not all are kept
+    cutoffs = span["cutoff"].to_numpy()[::horizon]
+    if len(cutoffs) > 1:  # of a very long span not all are kept
+        apart = int(np.median(steps_between(cutoffs, labels.clock)))
     figure = PlotFigure(size)
     if len(span) <= _MOST_STEPS:
         axes = figure.subplots()

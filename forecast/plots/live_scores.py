@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,7 +89,9 @@ def _relative(errors: Mapping[str, float | None], model: str) -> float:
     own, reference = errors[model], errors[REFERENCES[0]]
     if own is None or reference is None:
         return 0.0
-    return own / reference if reference else float("inf") * own if own else 0.0
+    if reference == 0:
+        return math.inf if own else 0.0
+    return own / reference
 
 
 def _measure(summary: Mapping[str, Any]) -> str:

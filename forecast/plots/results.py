@@ -145,10 +145,11 @@ class RunResults:
         angle = moved[is_angle]
         observed = angle.groupby("unique_id", sort=False)["y"]
         near = observed.ffill().fillna(observed.bfill())  # or else to the last one that was observed
-        names = [name for name in moved.columns if name not in ("unique_id", "ds", "cutoff", "y")]
-        for name in (name for name in names if _END.search(name) is None):
+        columns = moved.columns.difference(["unique_id", "ds", "cutoff", "y"])
+        ends = [name for name in columns if _END.search(name)]
+        for name in columns.difference(ends):
             moved.loc[is_angle, name] += TURN * ((near - angle[name]) / TURN).round()
-        for name in filter(_END.search, names):  # on their side of the forecast, less than a turn away
+        for name in ends:  # on their side of the forecast, less than a turn away
             model, end, _ = name.rsplit("-", 2)
             point = moved.loc[is_angle, model]
             beside = point - (point - angle[name]) % TURN if end == "lo" else point + (angle[name] - point) % TURN

@@ -276,7 +276,8 @@ def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
     by_period = values.groupby(keys)
     sizes = by_period.size()
     starts, ends = instants_of(sizes.index.get_level_values("period").to_numpy(), clock)
-    step = usual_step(np.unique(issues.times), np.zeros(len(np.unique(issues.times)), np.int64))
+    times = np.unique(issues.times)
+    step = usual_step(times, np.zeros(len(times), np.int64))
     whole = np.minimum(np.rint((ends - starts).astype(np.int64) / max(step, 1.0)), sizes.max())  # of each period
     how = options.aggregate if options.aggregate in ("sum", "last", "max", "min") else "mean"
     found = by_period.agg(how).where(by_period.count().eq(whole, axis=0)).sort_index(level=2, kind="stable")

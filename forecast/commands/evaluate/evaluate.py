@@ -63,8 +63,8 @@ def evaluate(
     for warning in run.metrics.get("calibration_warnings", ()):
         progress.warn(warning)
     if memory is not None and (source is None or stream):
-        what = "a SOURCE, whose rows are" if source is None else "windows, not a stream, whose states are"
-        raise ConfigError(f"memory: is for {what} held in parts.", f"Leave {setting('memory')} out.")
+        what = "a stream, which carries its state through all rows" if stream else "the rows of the training"
+        raise ConfigError(f"memory: is for a new SOURCE, and not for {what}.", f"Leave {setting('memory')} out.")
     if source is None and not stream:
         return Scores(run.metrics)
     if stream:

@@ -78,7 +78,8 @@ def command(
     from forecast.plots.members import ensemble_in_words, member_table
 
     progress = ConsoleProgress(quiet)
-    requirements, groups = [parse_requirement(text) for text in require_skill or ()], None
+    requirements = [parse_requirement(text) for text in require_skill or ()]
+    groups = None
     with progress.stopping_on_signals(), engine(engine_name, workers, address) as side_by_side:
         if resume is not None:
             if settings or run or config or overwrite or memory or group_by:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from forecast.commands.progress import PartProgress
-from forecast.commands.train.train import name_of_source, resume, train
+from forecast.commands.train.train import name_of_source, recorded, resume, train
 from forecast.config import Settings
 from forecast.data.panel import Panel
 from forecast.engines.tasks import Engine
@@ -118,9 +118,10 @@ def train_groups(
         DataError: If there are no such groups, or two would have runs of one name.
     """
     source = named_together(source)
-    source = _wherever_read(on_disk(source, progress)) if isinstance(source, str) else source
+    source = on_disk(source, progress) if isinstance(source, str) else source
+    before = run or f"{name_of_source(source)}-{settings.network.model}"  # as it is called, also where it is a link
+    source = _wherever_read(source) if isinstance(source, str) else source
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
-    before = run or f"{name_of_source(source)}-{settings.network.model}"
     by_file = group_by == BY_FILE
     groups = _by_file(source, before) if by_file else _by_column(source, settings, group_by, before, progress)
     names = [group.run for group in groups]
@@ -186,7 +187,7 @@ def _train_group(
         and _is_current(found := find(group.run, runs_dir=folder), group, settings)
     ):
         return GroupResult(group.name, group.run, "kept", found.metrics)
-    if writer.is_unfinished and not overwrite and writer.read_unfinished()[0]["asked"] == _recorded(settings):
+    if writer.is_unfinished and not overwrite and writer.read_unfinished()[0]["asked"] == recorded(settings):
         source = group.panel if group.panel is not None else group.source
         trained = resume(group.run, runs_dir=folder, source=source, progress=progress, draw=False)
     else:
@@ -199,18 +200,12 @@ def _train_group(
 
 def _is_current(run: Run, group: Group, settings: Settings) -> bool:
     """Whether a run has these settings, and no other rows than the group has now."""
-    if open_run(run.home).manifest["asked"] != _recorded(
-        settings
-    ):  # of a version that an update made, the first one knows it
+    first = open_run(run.home)  # a version that an update made does not know what was asked
+    if first.manifest["asked"] != recorded(settings):
         return False
     if group.panel is not None:
         return bool(group.panel.fingerprint() == run.data["fingerprint"])
     return os.path.getmtime(str(group.source)) <= os.path.getmtime(run.path / "manifest.json")
-
-
-def _recorded(settings: Settings) -> dict[str, Any]:
-    """Settings as the manifest of a run has them."""
-    return settings.model_dump(mode="json", include={*Settings.model_fields}, exclude_defaults=True)
 
 
 def _wherever_read(source: str) -> str:

@@ -435,7 +435,7 @@ def _first_manifest(
         "started": _now(),
         "command": command,
         "source": again,
-        "asked": settings.model_dump(mode="json", include={*Settings.model_fields}, exclude_defaults=True),
+        "asked": recorded(settings),
         "title": panel.name,
         "data": {
             "fingerprint": panel.fingerprint(),
@@ -455,6 +455,11 @@ def _first_manifest(
         "platform": platform.platform(),
         "versions": versions_of("tensorflow", "keras", "numpy", "pandas"),
     }
+
+
+def recorded(settings: Settings) -> dict[str, Any]:
+    """What was asked for, as the manifest of a run has it."""
+    return settings.model_dump(mode="json", include={*Settings.model_fields}, exclude_defaults=True)
 
 
 def _outcome(prepared: Prepared, networks: Mapping[str, Model], data: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from forecast.sources.formulas import with_derived
 from forecast.sources.read import Source, is_built_in, named_together, on_disk
 from forecast.sources.services.refresh import refresh
 from forecast.sources.sql import is_database
+from forecast.tables.folders import absolute
 
 
 def old_and_new_rows(run: Run, source: Source | None, fetch: bool, progress: Progress) -> tuple[Panel, Source]:
@@ -59,7 +60,7 @@ def _joined(run: Run, new: Panel, named: Source) -> tuple[Panel, Source]:
     old, last = training_panel(run), np.datetime64(run.data["last"])
     if old.issues is not None and new.times.min() > last and _is_file(before := source_of(run)) and _is_file(named):
         parts = [path for one in (before, named) for path in str(one).split(os.pathsep)]
-        together = os.pathsep.join(str(Path(path).resolve()) for path in dict.fromkeys(parts))
+        together = absolute(os.pathsep.join(dict.fromkeys(parts)))
         both = read_like(together, run.read_options)
         if {*run.data["series_ids"]} <= {*both.series_ids}:
             return new_rows(run, together, NullProgress()), together
@@ -92,7 +93,7 @@ def _joined(run: Run, new: Panel, named: Source) -> tuple[Panel, Source]:
 
 
 def _is_same_file(source: Source, recorded: str | None) -> bool:
-    return isinstance(source, (str, Path)) and str(Path(source).resolve()) == recorded
+    return isinstance(source, (str, Path)) and absolute(str(source)) == recorded
 
 
 def _is_file(source: Source) -> bool:

@@ -77,6 +77,17 @@ def test_an_engine_that_takes_standard_output_leaves_it_for_the_result(
     assert len(json.loads(done.stdout)["groups"]) == 2
 
 
+def test_runs_are_called_as_the_source_is_also_where_it_is_a_link(cities: pd.DataFrame, tmp_path: Path) -> None:
+    cities.to_csv(tmp_path / "2024.csv", index=False)
+    (tmp_path / "latest.csv").symlink_to(tmp_path / "2024.csv")
+    settings = forecast.configure({"lookback": 5000, "model": "rnn"})
+    with engine() as here:
+        results = train_groups(
+            str(tmp_path / "latest.csv"), settings, "region", runs_dir=tmp_path, engine=here, progress=NullProgress()
+        )
+    assert [result.run for result in results] == ["latest-rnn-north", "latest-rnn-south"]
+
+
 def test_a_group_that_was_interrupted_goes_on_by_its_own_settings_only(
     cities: pd.DataFrame, tiny: Tiny, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from forecast.commands.replay import replay
 from forecast.commands.train import continuing
 from forecast.commands.train.continuing import Continuation, NotBetter
 from forecast.commands.update import update as module
-from forecast.commands.update.rows import old_and_new_rows
+from forecast.commands.update.rows import _is_same_file, old_and_new_rows
 from forecast.commands.update.words import in_a_line
 from forecast.data.prepare import prepare
 from forecast.model import Model
@@ -362,6 +362,15 @@ def test_watch_updates_until_it_is_told_to_stop(folder: Path, monkeypatch: pytes
     assert all(600 < seconds <= 900 for seconds in rests)
     refused = CliRunner().invoke(build_program(), ["watch", "months", "--every", "soon"], env=where)
     assert isinstance(refused.exception, ConfigError)
+
+
+def test_files_that_were_named_together_are_those_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("")
+    recorded = os.pathsep.join(os.path.realpath(tmp_path / name) for name in ("a.csv", "b.csv"))
+    monkeypatch.chdir(tmp_path)
+    assert _is_same_file(os.pathsep.join(("a.csv", "b.csv")), recorded)
+    assert not _is_same_file("a.csv", recorded)
 
 
 def test_watch_ends_well_in_the_middle_of_an_update_and_tells_of_failures_though_quiet(
